@@ -1,0 +1,1 @@
+"""blockd enforces a watched list on a gateway: a sinkhole resolver and null routes."""

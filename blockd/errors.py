@@ -1,0 +1,83 @@
+"""Errors, named by whose fault they are; each carries the exit status of the command line.
+
+An error's message is a whole sentence for the operator: what happened, where, what to do.
+Where a raise gives no text, the class's docstring is the message. Parsing problems of single
+entries are not errors but `watchlist.model.Issue`s; they become a `ListError` only when a
+source is refused because of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class BlockdError(Exception):
+    """Something went wrong."""
+
+    exit_status: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        """Return the given sentence, or the docstring as the default one."""
+        return super().__str__() or (self.__doc__ or "").strip().splitlines()[0]
+
+
+class ConfigError(BlockdError):
+    """The configuration cannot be used."""
+
+
+class UsageError(BlockdError):
+    """The command cannot be carried out as it was given."""
+
+
+class RefusedError(BlockdError):
+    """The lists were refused; nothing was changed."""
+
+    def __init__(self, sentence: str = "", issues: Sequence[Any] = ()) -> None:
+        """Carry the issues (`watchlist.model.Issue`) that led to the refusal."""
+        super().__init__(*([sentence] if sentence else []))
+        self.issues = tuple(issues)
+
+
+class ListError(RefusedError):
+    """A list has errors; nothing was changed."""
+
+    exit_status = 1
+
+
+class GuardError(RefusedError):
+    """A guard refused the list; nothing was changed."""
+
+    exit_status = 3
+
+
+class StoreError(BlockdError):
+    """The policy store cannot be used."""
+
+
+class NoPolicyError(StoreError):
+    """No generation has been committed yet: run `blockd compile`."""
+
+
+class UpstreamError(BlockdError):
+    """No upstream resolver can be used."""
+
+
+class UnreachableError(BlockdError):
+    """A daemon or the kernel cannot be reached."""
+
+    exit_status = 4
+
+
+class KernelError(UnreachableError):
+    """The kernel refused."""
+
+
+class FormError(BlockdError):
+    """A DNS message is malformed (the peer's fault)."""
+
+
+class NameFormError(BlockdError, ValueError):
+    """Text is not a domain name."""
+
+
+class PrefixFormError(BlockdError, ValueError):
+    """Text is not an address or prefix."""
