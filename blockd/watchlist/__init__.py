@@ -1,0 +1,1 @@
+"""The watched list: parse, guard, compile. One process, no network, no privilege."""

@@ -1,0 +1,211 @@
+"""From parsed sources to a rule set: what is in force on a day, each conflict decided.
+
+Pure, and independent of the order in which sources and entries come. Where two entries say
+something about the same name, an exception wins, then the more exact scope, then the earlier
+place (source, line).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from blockd import names
+from blockd.prefixes import Prefix
+from blockd.watchlist.model import (
+    Issue,
+    NameEntry,
+    Origin,
+    Parsed,
+    PrefixEntry,
+    Rule,
+    Scope,
+    Severity,
+)
+
+
+class Slots(NamedTuple):
+    """Which entry decides about a name itself, and which about the names below it."""
+
+    itself: NameEntry | None
+    below: NameEntry | None
+
+
+class RuleSet(Struct, frozen=True, kw_only=True):
+    """What one generation enforces."""
+
+    rules: tuple[Rule, ...]
+    """Every rule with an entry in force, sorted; their places are their numbers."""
+    names: dict[bytes, NameEntry | Slots]
+    """Wire name to its entry, or to its slots where the name and those below differ."""
+    listed: int
+    """Names that entries speak of; `names` also holds the names between them and exceptions."""
+    prefixes: tuple[PrefixEntry, ...]
+    """One entry a prefix, sorted by prefix."""
+    shadowed: int
+    """Entries of rules with `enforce = false`, which are left out."""
+    expired: int
+    """Entries left out because their last day is over."""
+    changes_on: date | None
+    """The first day on which an entry in force will have expired; None: no entry expires."""
+    issues: tuple[Issue, ...]
+    """Warnings about names and prefixes that several sources list."""
+
+
+def slots(entry: NameEntry | Slots) -> Slots:
+    """Return the slots that an entry of `RuleSet.names` fills."""
+    if isinstance(entry, Slots):
+        return entry
+    scope = entry.scope
+    return Slots(
+        entry if scope is not Scope.BELOW else None, entry if scope is not Scope.EXACT else None
+    )
+
+
+def compile_rules(sources: Sequence[Parsed], today: date) -> RuleSet:
+    """Return what is in force on a day (UTC) according to the sources.
+
+    An entry is in force until the end of its `expires` day. Duplicates within one source are
+    that parser's to report; those between sources are reported here, as warnings.
+    """
+    in_force, counts, expiries = _in_force(sources, today)
+    chosen: dict[bytes, NameEntry | Slots] = {}
+    rivals: dict[bytes, list[NameEntry]] = {}
+    for source in sources:
+        for entry in source.names:
+            if id(entry.rule) not in in_force:
+                continue
+            earlier = chosen.setdefault(entry.name, entry)
+            if earlier is not entry:
+                rivals.setdefault(entry.name, [earlier]).append(entry)  # type: ignore[list-item]  # Slots come only below
+    issues: list[Issue] = []
+    for name, entries in rivals.items():
+        entries.sort(key=_rank)
+        itself = next((e for e in entries if e.scope is not Scope.BELOW), None)
+        entries_below = sorted(entries, key=_rank_below)
+        below = next((e for e in entries_below if e.scope is not Scope.EXACT), None)
+        if itself is not None and itself is below:
+            chosen[name] = itself
+        else:
+            chosen[name] = Slots(itself, below)
+        issues.extend(_twice(names.to_text(name), entries))
+    prefixes, prefix_issues = _prefixes(sources, in_force)
+    used = {id(entry.rule): entry.rule for entry in prefixes}
+    for chosen_entry in chosen.values():
+        for slot in chosen_entry if isinstance(chosen_entry, Slots) else (chosen_entry,):
+            if slot is not None:
+                used[id(slot.rule)] = slot.rule
+    listed = len(chosen)
+    _open_paths(chosen)
+    return RuleSet(
+        rules=tuple(sorted(set(used.values()), key=lambda rule: (rule.source, rule.id, rule.line))),
+        names=chosen,
+        listed=listed,
+        prefixes=prefixes,
+        shadowed=counts["shadowed"],
+        expired=counts["expired"],
+        changes_on=min(expiries) + timedelta(days=1) if expiries else None,
+        issues=tuple(sorted([*issues, *prefix_issues])),
+    )
+
+
+def _open_paths(chosen: dict[bytes, NameEntry | Slots]) -> None:
+    """Mark every blocked name above an exception as standing alone.
+
+    NXDOMAIN for such a name would say that nothing exists below it, and a resolver that
+    follows RFC 8020 would cut off the exception.
+    """
+    excepted = [
+        name
+        for name, entry in chosen.items()
+        if any(slot is not None and slot.rule.allow for slot in slots(entry))
+    ]
+    for name in excepted:
+        above = list(names.suffixes(name))
+        deciding: NameEntry | None = None
+        for ancestor in reversed(above):
+            found = chosen.get(ancestor)
+            itself, below = slots(found) if found is not None else (deciding, deciding)
+            itself = itself or deciding
+            if (
+                ancestor != name
+                and itself is not None
+                and not itself.rule.allow
+                and not isinstance(found, Slots)
+            ):
+                chosen[ancestor] = Slots(itself, below)
+            deciding = below or deciding
+
+
+def _rule_key(rule: Rule) -> tuple[str, int, str, str]:
+    # Places decide; the rest of the rule settles what hand-made rules without places say.
+    return rule.source, rule.line, rule.id, repr(rule)
+
+
+def _rank(entry: NameEntry) -> tuple[bool, bool, tuple[str, int, str, str], int]:
+    return not entry.rule.allow, entry.scope is not Scope.EXACT, _rule_key(entry.rule), entry.line
+
+
+def _rank_below(entry: NameEntry) -> tuple[bool, bool, tuple[str, int, str, str], int]:
+    return not entry.rule.allow, entry.scope is not Scope.BELOW, _rule_key(entry.rule), entry.line
+
+
+def _in_force(
+    sources: Iterable[Parsed], today: date
+) -> tuple[set[int], dict[str, int], list[date]]:
+    """Return the identities of the rules in force, the left-out entries, the expiry days."""
+    per_rule: dict[int, tuple[Rule, int]] = {}
+    for source in sources:
+        for entries in (source.names, source.prefixes):
+            for entry in entries:
+                rule = entry.rule
+                known = per_rule.get(id(rule))
+                per_rule[id(rule)] = (rule, known[1] + 1 if known else 1)
+    in_force = set()
+    counts = {"shadowed": 0, "expired": 0}
+    expiries = []
+    for identity, (rule, count) in per_rule.items():
+        if rule.expires is not None and rule.expires < today:
+            counts["expired"] += count
+        elif not rule.enforce:
+            counts["shadowed"] += count
+        else:
+            in_force.add(identity)
+            if rule.expires is not None:
+                expiries.append(rule.expires)
+    return in_force, counts, expiries
+
+
+def _prefixes(
+    sources: Iterable[Parsed], in_force: set[int]
+) -> tuple[tuple[PrefixEntry, ...], list[Issue]]:
+    rivals: dict[Prefix, list[PrefixEntry]] = {}
+    for source in sources:
+        for entry in source.prefixes:
+            if id(entry.rule) in in_force:
+                rivals.setdefault(entry.prefix, []).append(entry)
+    issues: list[Issue] = []
+    chosen = []
+    for prefix in sorted(rivals):
+        entries = sorted(
+            rivals[prefix], key=lambda e: (not e.rule.allow, _rule_key(e.rule), e.line)
+        )
+        chosen.append(entries[0])
+        if len(entries) > 1:
+            issues.extend(_twice(str(prefix), entries))
+    return tuple(chosen), issues
+
+
+def _twice(what: str, entries: Sequence[NameEntry] | Sequence[PrefixEntry]) -> list[Issue]:
+    """Warn about entries of other sources that say the same as the first of them."""
+    first, *rest = entries
+    return [
+        Issue(
+            Origin(entry.rule.source, entry.line),
+            Severity.WARNING,
+            f"{what} is listed at {Origin(first.rule.source, first.line)} too; that entry counts",
+        )
+        for entry in rest
+        if entry.rule.source != first.rule.source and entry.rule.allow == first.rule.allow
+    ]

@@ -1,0 +1,222 @@
+"""Guards against blocking too much: what no list may name, and when a source is refused.
+
+Pure decisions about parsed sources. What stands in a file is the formats' business; limits on
+how much a change adds or removes come with the compiled policy.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from blockd import names, prefixes
+from blockd.config import GuardSection
+from blockd.errors import BlockdError, GuardError, ListError, NameFormError
+from blockd.prefixes import Prefix
+from blockd.watchlist.model import Issue, NameEntry, Origin, Parsed, PrefixEntry, Severity
+
+_ROOT = b""
+
+_SPECIAL = tuple(
+    (prefixes.parse(text), what)
+    for text, what in (
+        ("0.0.0.0/8", "unspecified (RFC 1122 3.2.1.3)"),
+        ("::/128", "unspecified (RFC 4291 2.5.2)"),
+        ("127.0.0.0/8", "loopback (RFC 1122 3.2.1.3)"),
+        ("::1/128", "loopback (RFC 4291 2.5.3)"),
+        ("169.254.0.0/16", "link-local (RFC 3927)"),
+        ("fe80::/10", "link-local (RFC 4291 2.5.6)"),
+        ("224.0.0.0/4", "multicast (RFC 5771)"),
+        ("ff00::/8", "multicast (RFC 4291 2.7)"),
+        ("10.0.0.0/8", "private (RFC 1918)"),
+        ("172.16.0.0/12", "private (RFC 1918)"),
+        ("192.168.0.0/16", "private (RFC 1918)"),
+        ("100.64.0.0/10", "shared by carriers (RFC 6598)"),
+        ("fc00::/7", "unique local (RFC 4193)"),
+    )
+)
+
+
+class PublicSuffixes:
+    """Names under which anyone may register: the Public Suffix List, both its sections.
+
+    Matching is on wire names and by set membership alone, since a million names pass here.
+    """
+
+    def __init__(self, rules: Iterable[str]) -> None:
+        """Take the rules of the list's text form; comments and blank lines may be among them.
+
+        The text is public_suffix_list.dat, which the library publicsuffixlist carries.
+        """
+        exact: set[bytes] = {_ROOT}
+        above: set[bytes] = {_ROOT}  # the default rule `*`: every top-level name
+        excepted: set[bytes] = set()
+        for line in rules:
+            rule = line.split(maxsplit=1)[0] if line.strip() else "//"
+            if rule.startswith("//"):
+                continue
+            try:
+                wire = names.parse(rule.removeprefix("!").removeprefix("*."))
+            except NameFormError:
+                continue  # a rule that is no name covers no listed one
+            if rule.startswith("!"):
+                excepted.add(wire)
+                continue
+            exact.add(wire)  # `*.ck` makes `ck` a public suffix too
+            if rule.startswith("*."):
+                above.add(wire)
+        self._exact = frozenset(exact)
+        self._above = frozenset(above)
+        self._excepted = frozenset(excepted)
+
+    def __contains__(self, wire: bytes) -> bool:
+        """Tell whether a wire name is a public suffix, a top-level name or the root."""
+        return (
+            wire in self._exact or wire[1 + wire[0] :] in self._above
+        ) and wire not in self._excepted
+
+    def among(self, entries: Iterable[NameEntry]) -> list[NameEntry]:
+        """Return the entries whose name is a public suffix; a million in a fraction of a second."""
+        exact, above, excepted = self._exact, self._above, self._excepted
+        return [
+            entry
+            for entry in entries
+            if ((name := entry.name) in exact or name[1 + name[0] :] in above)
+            and name not in excepted
+        ]
+
+
+class Blame(StrEnum):
+    """Why a source is refused."""
+
+    LIST = "list"
+    """It has errors, or more bad entries than its budget: exit status 1."""
+    GUARD = "guard"
+    """It names what no list may: exit status 3."""
+
+
+class Refusal(Struct, frozen=True):
+    """The decision not to accept a source."""
+
+    blame: Blame
+    source: str
+    message: str
+    """A sentence; the single issues are the source's."""
+
+    def error(self) -> BlockdError:
+        """Return the error that carries the sentence and the exit status."""
+        kind = GuardError if self.blame is Blame.GUARD else ListError
+        return kind(f"{self.source}: {self.message}")
+
+
+def inspect(parsed: Parsed, limits: GuardSection, suffixes: PublicSuffixes) -> Parsed:
+    """Return the source with the guard's objections among its issues.
+
+    From a feed the entries objected to are dropped; a native source keeps them, since it is
+    refused whole. Exceptions are not looked at: they block nothing.
+    """
+    bad_names = [entry for entry in suffixes.among(parsed.names) if not entry.rule.allow]
+    bad_prefixes = [
+        (entry, objection)
+        for entry in parsed.prefixes
+        if not entry.rule.allow and (objection := _prefix_objection(entry.prefix, limits))
+    ]
+    if not bad_names and not bad_prefixes:
+        return parsed
+    objections: list[tuple[NameEntry | PrefixEntry, str]] = [
+        *((entry, _name_objection(entry.name)) for entry in bad_names),
+        *bad_prefixes,
+    ]
+    issues = [
+        Issue(Origin(parsed.source, entry.line), Severity.GUARD, objection)
+        for entry, objection in objections
+    ]
+    inspected = msgspec.structs.replace(parsed, issues=sorted([*parsed.issues, *issues]))
+    if parsed.feed:
+        dropped = {id(entry) for entry, _ in objections}
+        inspected.names = [entry for entry in parsed.names if id(entry) not in dropped]
+        inspected.prefixes = [entry for entry in parsed.prefixes if id(entry) not in dropped]
+        # A line counts once: a line that already had an issue was no entry line.
+        already = {issue.origin.line for issue in parsed.issues}
+        inspected.entries -= len({entry.line for entry, _ in objections} - already)
+    return inspected
+
+
+def judge(parsed: Parsed, limits: GuardSection) -> Refusal | None:
+    """Return why an inspected source is refused; None: it is acceptable.
+
+    A native source may have no error and no objection. A feed may have bad entries, the
+    guard's objections among them, up to the budget's share of its entries, good and bad.
+    """
+    bad = list(parsed.errors())
+    errors = [issue for issue in bad if issue.severity is Severity.ERROR]
+    blame, said = Blame.LIST, ""
+    if parsed.refused:
+        said = "; ".join(_at(issue) for issue in errors) or "it cannot be a list"
+    elif parsed.feed:
+        said = _over_budget(parsed, bad, limits)
+    elif errors:
+        said = _counted(errors, "error", "errors")
+    elif bad:
+        blame = Blame.GUARD
+        said = _counted(bad, "entry that no list may hold", "entries that no list may hold")
+    return Refusal(blame, parsed.source, f"refused: {said}") if said else None
+
+
+def _over_budget(parsed: Parsed, bad: list[Issue], limits: GuardSection) -> str:
+    lines = len({issue.origin.line for issue in bad})
+    whole = parsed.entries + lines
+    allowed = limits.budget.of(whole)
+    if lines > allowed:
+        return (
+            f"{lines} of {whole} entries are bad, the first {_at(min(bad))}; a budget of"
+            f" {limits.budget} allows {allowed}: mend them, or raise [guard] budget"
+        )
+    return "" if parsed.names or parsed.prefixes else "no entry is left of it"
+
+
+def _name_objection(wire: bytes) -> str:
+    if wire == _ROOT:
+        return "the root covers every name there is; list the names that are meant"
+    text = names.to_unicode(wire)
+    if wire[0] + 1 == len(wire):
+        return f"{text} is a top-level name: all below it is many people's; list a name below it"
+    return f"{text} is a public suffix: anyone may register below it; list a name below it"
+
+
+def _prefix_objection(prefix: Prefix, limits: GuardSection) -> str:
+    """Return what speaks against a prefix; empty: nothing."""
+    network, last = prefix.network, prefix.last
+    touched = next(
+        (
+            (special, what)
+            for special, what in _SPECIAL
+            if special.family == prefix.family
+            and network <= special.last
+            and special.network <= last
+        ),
+        None,
+    )
+    v4 = prefix.family == 4
+    shortest = limits.shortest_v4 if v4 else limits.shortest_v6
+    # A wide prefix that is not itself special is refused for its width, the plainer reason.
+    if prefix.length < shortest and not (touched and touched[0].covers(prefix)):
+        key = "shortest_v4" if v4 else "shortest_v6"
+        return (
+            f"{prefix} is wider than /{shortest}; list the narrower prefixes that are meant,"
+            f" or lower [guard] {key}"
+        )
+    if touched:
+        return f"{prefix} holds {touched[1]} addresses, which no list may name; remove it"
+    return ""
+
+
+def _counted(issues: list[Issue], one: str, many: str) -> str:
+    if len(issues) == 1:
+        return f"1 {one}, {_at(issues[0])}"
+    return f"{len(issues)} {many}, the first {_at(min(issues))}"
+
+
+def _at(issue: Issue) -> str:
+    return f"at line {issue.origin.line}: {issue.message}" if issue.origin.line else issue.message

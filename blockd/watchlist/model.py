@@ -1,0 +1,142 @@
+"""What a watched list consists of: entries, the rules they belong to, and issues.
+
+The types that every other room speaks of. No parsing, no decisions, no input or output.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from blockd.prefixes import Prefix
+from blockd.terms import Action, Basis, RouteType
+
+
+class Scope(IntEnum):
+    """Which names an entry covers; the numbers are stored in generations."""
+
+    SUBTREE = 0
+    """`name`: itself and all below it."""
+    EXACT = 1
+    """`=name`: only itself."""
+    BELOW = 2
+    """`*.name`: only what is below it."""
+
+
+class Severity(StrEnum):
+    """How much an issue weighs."""
+
+    ERROR = "error"
+    GUARD = "guard"
+    """A guard's hit: refuses a native file, drops the entry of a feed."""
+    WARNING = "warning"
+
+
+class Origin(NamedTuple):
+    """Where something stands: a source's path and a line, counted from 1 (0: the whole file)."""
+
+    source: str
+    line: int
+
+    def __str__(self) -> str:
+        """Return `file:line`, as compilers print it."""
+        return f"{self.source}:{self.line}" if self.line else self.source
+
+
+class Issue(Struct, frozen=True, order=True):
+    """Something wrong with a source or one of its entries."""
+
+    origin: Origin
+    severity: Severity
+    message: str
+
+    def __str__(self) -> str:
+        """Return `file:line: severity: message`."""
+        return f"{self.origin}: {self.severity}: {self.message}"
+
+
+class Rule(Struct, frozen=True, order=True, kw_only=True, omit_defaults=True):
+    """What holds for all entries of one platform, of one exception, or of one feed."""
+
+    id: str
+    """The platform's id; a feed's file name; for an exception `allow`."""
+    source: str
+    line: int = 0
+    """The line of the platform or exception in its source; 0 for a feed."""
+    list_name: str = ""
+    name: str = ""
+    authority: str = ""
+    basis: Basis = Basis.POLICY
+    reference: str = ""
+    contact: str = ""
+    listed: date | None = None
+    expires: date | None = None
+    """In force until the end of that day, UTC."""
+    action: Action | None = None
+    """None: the configuration's, or NODATA for an entry that covers only itself."""
+    addresses: tuple[str, ...] = ()
+    """With `action = "address"`: IPv4 and IPv6 addresses in canonical text."""
+    ttl: int | None = None
+    """Seconds; None: the configuration's."""
+    route: RouteType | None = None
+    """None: the configuration's."""
+    enforce: bool = True
+    allow: bool = False
+    """An exception: its entries are not blocked."""
+    reason: str = ""
+    """Why the exception was made."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where the rule stands."""
+        return Origin(self.source, self.line)
+
+
+class NameEntry(NamedTuple):
+    """One listed or excepted name."""
+
+    name: bytes
+    """Canonical wire form, see `blockd.names`."""
+    scope: Scope
+    rule: Rule
+    line: int
+
+
+class PrefixEntry(NamedTuple):
+    """One listed or excepted prefix."""
+
+    prefix: Prefix
+    rule: Rule
+    line: int
+
+
+class Parsed(Struct, kw_only=True):
+    """What a parser found in one source; nothing in it is judged yet.
+
+    `lines = entries + comments + blanks + len(issues)` is each line-based parser's promise:
+    a line counts once. A line with an issue counts as that one issue and not as an entry,
+    be it bad, or a duplicate that adds nothing, or one of several names of which only some
+    are wrong. The promise holds unless the source is refused whole.
+    """
+
+    source: str
+    feed: bool
+    """A feed may have bad entries within the budget; a native file may not."""
+    names: list[NameEntry] = []
+    prefixes: list[PrefixEntry] = []
+    issues: list[Issue] = []
+    refused: bool = False
+    """The source as a whole cannot be a list: no budget lets it through."""
+    format: str = ""
+    """What it was read as: native, domains or hosts; empty when refused before that."""
+    lines: int = 0
+    comments: int = 0
+    blanks: int = 0
+    entries: int = 0
+    """Entry lines taken; in the native format, names and prefixes taken."""
+
+    def errors(self) -> Iterable[Issue]:
+        """Yield the issues that are more than warnings."""
+        return (issue for issue in self.issues if issue.severity is not Severity.WARNING)

@@ -1,0 +1,80 @@
+"""Notices that list files change: inotify on their directories, settled into one event.
+
+What to do about a change is the compiler's business. Directories are watched rather than
+files, since files are replaced by rename.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from asyncinotify import Inotify, Mask
+
+from blockd.watchlist.sources import is_list_name
+
+SETTLE = 0.02
+"""Seconds of quiet after which a burst of events counts as one change."""
+
+LONGEST = 0.5
+"""Seconds after which a change counts although events go on."""
+
+_EVENTS = (
+    Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE
+    | Mask.DELETE_SELF | Mask.MOVE_SELF
+)  # fmt: skip
+
+
+class ListWatch:
+    """Watches what `[list] paths` names. Use as a context within a running event loop."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Name the paths; watching begins with the context."""
+        self._paths = [Path(path) for path in paths]
+        self._inotify = Inotify()
+        self._watched: dict[Path, int] = {}
+
+    def __enter__(self) -> Self:
+        """Start watching what exists."""
+        self._inotify.__enter__()
+        self.renew()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop watching."""
+        self._inotify.close()
+
+    def renew(self) -> bool:
+        """Watch directories that appeared or were replaced since; tell whether there were any."""
+        fresh = False
+        for directory in {p if p.is_dir() else p.parent for p in self._paths}:
+            try:
+                inode = directory.stat().st_ino
+                if self._watched.get(directory) != inode:
+                    self._inotify.add_watch(directory, _EVENTS)
+                    self._watched[directory] = inode
+                    fresh = True
+            except OSError:
+                self._watched.pop(directory, None)  # it has gone; a later look may find it again
+        return fresh
+
+    async def changed(self) -> None:
+        """Return when a list file has changed and the burst of events is over."""
+        loop = asyncio.get_running_loop()
+        while True:
+            event = await self._inotify.get()
+            if self._matters(event.mask, event.name):
+                break
+        latest = loop.time() + LONGEST
+        while loop.time() < latest:
+            try:
+                async with asyncio.timeout(SETTLE):
+                    await self._inotify.get()
+            except TimeoutError:
+                return
+
+    def _matters(self, mask: Mask, name: Path | None) -> bool:
+        if name is None or not str(name):
+            return bool(mask & (Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.Q_OVERFLOW))
+        named = any(path.name == name.name for path in self._paths)
+        return named or is_list_name(name.name)

@@ -1,0 +1,205 @@
+"""The guard: what no list may name, and which sources are refused."""
+
+import time
+from importlib import resources
+
+import publicsuffixlist
+import pytest
+
+from blockd import names
+from blockd.config import GuardSection, Share
+from blockd.errors import GuardError, ListError
+from blockd.watchlist import formats, guard
+from blockd.watchlist.guard import Blame
+from blockd.watchlist.model import NameEntry, Parsed, Rule, Scope, Severity
+
+LIMITS = GuardSection()
+
+
+@pytest.fixture(scope="module")
+def rules():
+    data = resources.files(publicsuffixlist) / "public_suffix_list.dat"
+    return data.read_text("utf-8").splitlines()
+
+
+@pytest.fixture(scope="module")
+def suffixes(rules):
+    return guard.PublicSuffixes(rules)
+
+
+def native(*, domains=(), prefixes=(), table="[[platform]]\nid = 'p'"):
+    lines = [
+        table,
+        f"domains = {list(domains)}" if domains else "",
+        f"prefixes = {list(prefixes)}" if prefixes else "",
+    ]
+    return formats.parse("\n".join([*lines, ""]).encode(), "x.toml")
+
+
+SUFFIXES = [".", "*", "example", "com", "co.uk", "github.io", "*.github.io", "=com", "kobe.jp",
+            "city.ck", "公司.cn", "Co.Uk.", "uk", "s3.amazonaws.com"]  # fmt: skip
+LISTABLE = ["exchange-001.example", "a.co.uk", "a.github.io", "www.ck", "city.kobe.jp",
+            "amazonaws.com", "*.a.example"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SUFFIXES)
+def test_public_suffixes_and_what_is_above_are_refused(name, suffixes):
+    inspected = guard.inspect(native(domains=[name]), LIMITS, suffixes)
+    (issue,) = inspected.issues
+    assert issue.severity is Severity.GUARD
+    assert issue.origin.line == 3
+    assert "list" in issue.message
+    refusal = guard.judge(inspected, LIMITS)
+    assert refusal.blame is Blame.GUARD
+    assert isinstance(refusal.error(), GuardError)
+    assert str(refusal.error()).startswith(
+        "x.toml: refused: 1 entry that no list may hold, at line 3"
+    )
+
+
+@pytest.mark.parametrize("name", LISTABLE)
+def test_names_of_somebodys_own_pass(name, suffixes):
+    parsed = native(domains=[name])
+    assert guard.inspect(parsed, LIMITS, suffixes) is parsed
+    assert guard.judge(parsed, LIMITS) is None
+
+
+def test_exceptions_may_name_what_lists_may_not(suffixes):
+    table = "[[allow]]\nreason = 'x'"
+    parsed = native(domains=["com", "."], prefixes=["10.0.0.0/8"], table=table)
+    assert guard.inspect(parsed, LIMITS, suffixes) is parsed
+
+
+def test_every_rule_of_the_public_suffix_list_is_judged_as_the_library_does(rules, suffixes):
+    library = publicsuffixlist.PublicSuffixList()
+    asked = {name for line in rules if (name := line.strip().lstrip("!*.")) and line[:2] != "//"}
+    for name in sorted(asked):
+        for text in (name, f"a.{name}", f"b.a.{name}"):
+            wire = names.parse(text)
+            assert (wire in suffixes) == library.is_public(names.to_text(wire)), text
+
+
+PREFIXES = [
+    ("0.0.0.0/0", "wider than /16"),
+    ("198.18.0.0/15", "wider than /16"),
+    ("2001:db8::/31", "wider than /32"),
+    ("::/0", "wider than /32"),
+    ("0.1.2.3", "unspecified"),
+    ("::", "unspecified"),
+    ("127.0.0.53", "loopback"),
+    ("127.0.0.0/8", "loopback"),
+    ("::1", "loopback"),
+    ("169.254.1.0/24", "link-local"),
+    ("fe80::/64", "link-local"),
+    ("224.0.0.251", "multicast"),
+    ("ff02::fb", "multicast"),
+    ("10.0.0.0/8", "private"),
+    ("172.31.255.0/24", "private"),
+    ("192.168.0.0/16", "private"),
+    ("100.64.0.0/16", "shared"),
+    ("fd00::/8", "unique local"),
+]
+
+
+@pytest.mark.parametrize(("prefix", "part"), PREFIXES)
+def test_wide_and_special_prefixes_are_refused(prefix, part, suffixes):
+    inspected = guard.inspect(native(prefixes=[prefix]), LIMITS, suffixes)
+    (issue,) = inspected.issues
+    assert (issue.severity, issue.origin.line) == (Severity.GUARD, 4)
+    assert part in issue.message
+    assert guard.judge(inspected, LIMITS).blame is Blame.GUARD
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "198.18.0.0/16",
+        "198.19.255.255",
+        "2001:db8::/32",
+        "172.32.0.0/16",
+        "100.128.0.0/16",
+        "fe00::1",
+    ],
+)
+def test_other_prefixes_pass(prefix, suffixes):
+    parsed = native(prefixes=[prefix])
+    assert guard.inspect(parsed, LIMITS, suffixes) is parsed
+
+
+def test_the_limits_are_the_configurations(suffixes):
+    limits = GuardSection(shortest_v4=15, shortest_v6=48)
+    assert guard.inspect(native(prefixes=["198.18.0.0/15"]), limits, suffixes).issues == []
+    assert guard.inspect(native(prefixes=["2001:db8::/47"]), limits, suffixes).issues
+    limits = GuardSection(shortest_v4=1)
+    (issue,) = guard.inspect(native(prefixes=["8.0.0.0/6"]), limits, suffixes).issues
+    assert "private" in issue.message
+
+
+def test_a_feed_loses_the_entry_and_the_lines_still_add_up(suffixes):
+    content = b"a.example\ncom\n# c\ngithub.io\nb.example\nb..example\n"
+    inspected = guard.inspect(formats.parse(content, "f.txt"), LIMITS, suffixes)
+    assert [names.to_text(entry.name) for entry in inspected.names] == ["a.example", "b.example"]
+    assert [(i.origin.line, i.severity) for i in inspected.issues] == [
+        (2, Severity.GUARD), (4, Severity.GUARD), (6, Severity.ERROR),
+    ]  # fmt: skip
+    assert inspected.entries + inspected.comments + len(inspected.issues) == inspected.lines
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (99, 1, Share(percent=1), False),
+        (98, 1, Share(percent=1), True),
+        (198, 2, Share(percent=1), False),
+        (10, 1, Share(number=1), False),
+        (10, 2, Share(number=1), True),
+        (10, 1, Share(number=0), True),
+        (0, 1, Share(percent=100), True),
+    ],
+)
+@pytest.mark.parametrize("line", [b"bad%d..example\n", b"toplevel%dx\n"])
+def test_the_budget_of_a_feed(case, line, suffixes):
+    good, bad, budget, refused = case
+    content = b"".join(b"a%d.example\n" % n for n in range(good))
+    content += b"".join(line % n for n in range(bad))
+    limits = GuardSection(budget=budget)
+    parsed = formats.parse(content, "f.txt")
+    refusal = guard.judge(guard.inspect(parsed, limits, suffixes), limits)
+    assert (refusal is not None) == refused
+    if refusal:
+        assert refusal.blame is Blame.LIST
+        assert isinstance(refusal.error(), ListError)
+
+
+def test_a_whole_file_problem_is_refused_whatever_the_budget():
+    limits = GuardSection(budget=Share(percent=100))
+    refusal = guard.judge(formats.parse(b"a.example\nb.exa", "f.txt"), limits)
+    assert refusal.blame is Blame.LIST
+    assert "at line 2: is cut off" in refusal.message
+
+
+def test_errors_of_a_native_file_come_before_the_guards(suffixes):
+    inspected = guard.inspect(native(domains=["com", "b..example", "c..example"]), LIMITS, suffixes)
+    refusal = guard.judge(inspected, LIMITS)
+    assert refusal.blame is Blame.LIST
+    assert refusal.message.startswith("refused: 2 errors, the first at line 3: ")
+
+
+def test_warnings_alone_refuse_nothing(suffixes):
+    parsed = native(domains=["a.example", "a.example"])
+    assert parsed.issues
+    assert guard.judge(guard.inspect(parsed, LIMITS, suffixes), LIMITS) is None
+
+
+def test_many_names_pass_quickly(suffixes):
+    rule = Rule(id="f", source="f")
+    entries = [
+        NameEntry(names.to_wire(f"a{n}.b{n % 7}.example"), Scope.SUBTREE, rule, n)
+        for n in range(200_000)
+    ]
+    parsed = Parsed(source="f", feed=True, names=entries)
+    start = time.perf_counter()
+    assert guard.inspect(parsed, LIMITS, suffixes) is parsed
+    seconds = time.perf_counter() - start
+    print(f"{seconds * 5:.2f} s for a million names")
+    assert seconds < 1
