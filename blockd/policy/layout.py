@@ -1,0 +1,52 @@
+"""The format of a generation file: databases, keys and values. Shared by writer and reader.
+
+names     canonical wire name -> slots: which rule and line decide about the name itself
+and about the names below it; one pair where the whole subtree is one
+prefixes  family, network, length -> rule and line; keys sort by family, address, length
+rules     number -> the rule as MessagePack
+about     facts of the generation, as JSON under the key `generation`
+"""
+
+import struct
+
+import msgspec
+
+from blockd.prefixes import Prefix
+
+VERSION = 1
+"""Raised when compiled content changes its meaning; readers refuse what they do not know."""
+
+NAMES, PREFIXES, RULES, ABOUT = b"names", b"prefixes", b"rules", b"about"
+DATABASES = 4
+GENERATION = b"generation"
+
+NONE = 0xFFFFFFFF
+"""In place of a rule's number: no entry decides about this slot."""
+
+ONE = struct.Struct("<II")
+"""Rule and line, for the name itself and the names below alike."""
+TWO = struct.Struct("<IIII")
+"""Rule and line for the name itself, then for the names below."""
+NUMBER = struct.Struct(">I")
+
+_NETWORK = {4: 4, 6: 16}  # octets of an address
+
+
+class About(msgspec.Struct, frozen=True):
+    """Facts of a generation that its readers need without the record."""
+
+    version: int
+    number: int
+    names: int
+    prefixes: int
+
+
+def pack_prefix(prefix: Prefix) -> bytes:
+    """Return the key of a prefix."""
+    size = _NETWORK[prefix.family]
+    return bytes((prefix.family,)) + prefix.network.to_bytes(size, "big") + bytes((prefix.length,))
+
+
+def unpack_prefix(key: bytes) -> Prefix:
+    """Return the prefix of a key."""
+    return Prefix(key[0], int.from_bytes(key[1:-1], "big"), key[-1])

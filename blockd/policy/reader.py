@@ -1,0 +1,158 @@
+"""One generation, mapped read-only: match a name, look up a prefix, list what it holds.
+
+Readers take no lock and need no write access. LMDB allows one environment a file and
+process, so a generation is opened once and closed when nothing refers to it any more.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import lmdb
+import msgspec
+
+from blockd.errors import StoreError
+from blockd.policy import layout
+from blockd.prefixes import Prefix
+from blockd.watchlist.model import PrefixEntry, Rule
+
+
+class Verdict(NamedTuple):
+    """Which rule decides about a name, and by which of its entries."""
+
+    rule: Rule
+    """`rule.allow` says that it is an exception."""
+    matched: bytes
+    """The entry's name in wire form: the query name itself or a suffix of it."""
+    line: int
+    alone: bool
+    """It holds for this name alone: the names below are decided otherwise, or one of them is
+    excepted, so nothing may be denied below it (RFC 8020)."""
+
+
+class Policy:
+    """A generation that is open for reading."""
+
+    def __init__(self, path: Path) -> None:
+        """Map a generation file; raises StoreError when it is none, or from a newer blockd."""
+        try:
+            self._env = lmdb.open(
+                str(path),
+                subdir=False,
+                readonly=True,
+                lock=False,
+                readahead=False,
+                max_dbs=layout.DATABASES,
+            )
+        except lmdb.Error as error:
+            raise StoreError(f"{path}: not a readable generation: {error}") from None
+        try:
+            self._databases = {
+                name: self._env.open_db(name, create=False)
+                for name in (layout.NAMES, layout.PREFIXES, layout.RULES, layout.ABOUT)
+            }
+            # One transaction for the file's whole life: the file never changes, so an open
+            # snapshot keeps nothing from being reused.
+            self._transaction = self._env.begin()
+            self._about = msgspec.json.decode(
+                self._transaction.get(layout.GENERATION, db=self._databases[layout.ABOUT]) or b"",
+                type=layout.About,
+            )
+        except (lmdb.Error, msgspec.DecodeError) as error:
+            self._env.close()
+            raise StoreError(f"{path}: not a whole generation: {error}") from None
+        if self._about.version != layout.VERSION:
+            self.close()
+            raise StoreError(
+                f"{path}: written by another version of blockd (layout {self._about.version},"
+                f" this one reads {layout.VERSION}); run `blockd compile`"
+            )
+        self.path = path
+        self.number = self._about.number
+        self._names = self._databases[layout.NAMES]
+        self._rules: dict[int, Rule] = {}
+
+    def close(self) -> None:
+        """Unmap the file; the policy must not be used after that."""
+        self._transaction.abort()
+        self._env.close()
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return self._about.names
+
+    def match(self, name: bytes) -> Verdict | None:
+        """Return what decides about a name: the longest match; None where nothing does.
+
+        Args:
+            name: canonical wire form, see `blockd.names`; the root is the empty string.
+        """
+        get = self._transaction.get
+        table = self._names
+        at = 0
+        end = len(name)
+        while at < end:
+            value = get(name[at:] if at else name, db=table)
+            if value is not None:
+                itself = at == 0
+                if len(value) == layout.ONE.size:
+                    number, line = layout.ONE.unpack(value)
+                    return Verdict(self.rule(number), name[at:], line, alone=False)
+                own, own_line, below, below_line = layout.TWO.unpack(value)
+                number, line = (own, own_line) if itself else (below, below_line)
+                if number != layout.NONE:
+                    return Verdict(self.rule(number), name[at:], line, alone=itself)
+            at += 1 + name[at]
+        return None
+
+    def rule(self, number: int) -> Rule:
+        """Return a rule by its number in this generation."""
+        rule = self._rules.get(number)
+        if rule is None:
+            packed = self._transaction.get(
+                layout.NUMBER.pack(number), db=self._databases[layout.RULES]
+            )
+            rule = self._rules[number] = msgspec.msgpack.decode(packed or b"", type=Rule)
+        return rule
+
+    def rules(self) -> list[Rule]:
+        """Return all rules in their order."""
+        count = self._transaction.stat(self._databases[layout.RULES])["entries"]
+        return [self.rule(number) for number in range(count)]
+
+    def names(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every name with its stored slots, in key order; see `layout`."""
+        with self._transaction.cursor(self._names) as cursor:
+            yield from cursor.iternext(keys=True, values=True)
+
+    def prefixes(self) -> list[PrefixEntry]:
+        """Return one entry a prefix, exceptions included, in order of address."""
+        with self._transaction.cursor(self._databases[layout.PREFIXES]) as cursor:
+            return [
+                self._entry(layout.unpack_prefix(key), value)
+                for key, value in cursor.iternext(keys=True, values=True)
+            ]
+
+    def prefixes_of(self, rule: Rule) -> list[Prefix]:
+        """Return the prefixes of a rule that this policy returned, in order of address."""
+        numbers = {number for number, known in self._rules.items() if known is rule}
+        with self._transaction.cursor(self._databases[layout.PREFIXES]) as cursor:
+            return [
+                layout.unpack_prefix(key)
+                for key, value in cursor.iternext(keys=True, values=True)
+                if layout.ONE.unpack(value)[0] in numbers
+            ]
+
+    def match_prefix(self, prefix: Prefix) -> PrefixEntry | None:
+        """Return the narrowest entry that covers an address or prefix; None without one."""
+        table = self._databases[layout.PREFIXES]
+        for length in range(prefix.length, -1, -1):
+            cover = prefix.supernet(length)
+            value = self._transaction.get(layout.pack_prefix(cover), db=table)
+            if value is not None:
+                return self._entry(cover, value)
+        return None
+
+    def _entry(self, prefix: Prefix, value: bytes) -> PrefixEntry:
+        number, line = layout.ONE.unpack(value)
+        return PrefixEntry(prefix, self.rule(number), line)

@@ -1,0 +1,75 @@
+"""What is remembered of each generation: one record, chained to the one before. Types only.
+
+A record says when, from which files, and what changed. It holds no names and no clients.
+"""
+
+import hashlib
+from datetime import date, datetime
+
+import msgspec
+from msgspec import Struct
+
+from blockd.config import GuardSection
+
+
+class SourceRecord(Struct, frozen=True, kw_only=True):
+    """One file as it was accepted."""
+
+    path: str
+    sha256: str
+    """Of the content; names the kept copy in the store."""
+    names: int
+    prefixes: int
+    dropped: int
+    """Bad entries of a feed that were left out."""
+
+
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One generation."""
+
+    number: int
+    committed: datetime
+    reason: str
+    """`changed`, `expiry` or `rollback`."""
+    inputs: str
+    """Digest of the sources and of the settings that decide about them."""
+    content: str
+    """Digest of what is enforced; equal content makes no new generation."""
+    file_sha256: str
+    """Of the generation's LMDB file."""
+    sources: tuple[SourceRecord, ...]
+    rules: int
+    names: int
+    prefixes: int
+    added: int
+    removed: int
+    changed: int
+    shortest_v4: int
+    shortest_v6: int
+    """The guard's limits when the sources were accepted; they decide what feeds lost."""
+    changes_on: date | None = None
+    """The first day on which an entry in force will have expired."""
+    rolled_back_to: int | None = None
+    held_inputs: str | None = None
+    """After a rollback: the sources that were refused by it, ignored until they change."""
+    previous: str = ""
+    """SHA-256 of the previous record's file; empty for the first."""
+
+    def limits(self) -> GuardSection:
+        """Return the limits under which the sources were accepted."""
+        return GuardSection(shortest_v4=self.shortest_v4, shortest_v6=self.shortest_v6)
+
+
+def encode(record: Record) -> bytes:
+    """Return the record as the JSON text that is stored and chained."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def decode(content: bytes) -> Record:
+    """Return the record of a stored text; raises msgspec.DecodeError."""
+    return msgspec.json.decode(content, type=Record)
+
+
+def chained(content: bytes) -> str:
+    """Return what the next record says as its `previous`."""
+    return hashlib.sha256(content).hexdigest()
