@@ -1,0 +1,176 @@
+"""recvmmsg and sendmmsg: datagrams in batches, through cffi's ABI mode (no compiler, no callbacks).
+
+Buffers and headers are laid out once; a batch costs one system call each way and a few slice
+copies a datagram. Layouts are those of 64-bit Linux: recvmmsg(2), sendmmsg(2), ip(7), ipv6(7).
+What the datagrams mean is the listener's business.
+"""
+
+import errno
+import socket
+import sys
+from typing import Any
+
+import cffi
+
+from blockd.errors import ConfigError
+
+BATCH = 64
+"""Datagrams a call; more gains nothing measurable, and delays the first of them."""
+
+RECEIVE = 4096
+"""Octets of a received datagram; a longer query is cut and then fails to parse."""
+
+SEND = 2048
+"""Octets of a reply; the resolver's own limit is 1232."""
+
+NAME, CONTROL = 32, 64  # room for sockaddr_in6 (28) and for in6_pktinfo with its header (40)
+
+_HEADER = 64  # sizeof(struct mmsghdr) on 64-bit Linux
+_CDEF = """
+int recvmmsg(int sockfd, void *msgvec, unsigned int vlen, int flags, void *timeout);
+int sendmmsg(int sockfd, void *msgvec, unsigned int vlen, int flags);
+"""
+_NAME_LENGTH = {socket.AF_INET: 16, socket.AF_INET6: 28}
+_CONTROL_LENGTH = {socket.AF_INET: 32, socket.AF_INET6: 40}
+_INTERFACE_AT = {socket.AF_INET: 16, socket.AF_INET6: 32}  # ipi_ifindex, ipi6_ifindex
+_DONT_WAIT = 0x40
+
+
+class _Vector:
+    """An array of struct mmsghdr over slots of equal size, open to slice assignment."""
+
+    def __init__(self, ffi: Any, slot: int) -> None:
+        self.store = ffi.new(f"char[{BATCH * slot}]")
+        self.names = ffi.new(f"char[{BATCH * NAME}]")
+        self.controls = ffi.new(f"char[{BATCH * CONTROL}]")
+        self.parts = ffi.new(f"uint64_t[{BATCH * 2}]")  # struct iovec: base, length
+        self.headers = ffi.new(f"uint64_t[{BATCH * _HEADER // 8}]")
+
+        def address(cdata: Any) -> int:
+            return int(ffi.cast("uintptr_t", cdata))
+
+        self.names_at, self.controls_at = address(self.names), address(self.controls)
+        self.long_words = memoryview(ffi.buffer(self.headers)).cast("B").cast("Q")
+        self.words = self.long_words.cast("B").cast("I")
+        lengths = memoryview(ffi.buffer(self.parts)).cast("B").cast("Q")
+        self.part_lengths = lengths[1::2]
+        for number in range(BATCH):
+            lengths[2 * number] = address(self.store) + number * slot
+            lengths[2 * number + 1] = slot
+            at = number * _HEADER // 8
+            self.long_words[at] = self.names_at + number * NAME
+            self.long_words[at + 2] = address(self.parts) + number * 16
+            self.long_words[at + 3] = 1
+            self.long_words[at + 4] = self.controls_at + number * CONTROL
+        self.name_lengths = self.words[2 :: _HEADER // 4]
+        self.control_lengths = self.long_words[5 :: _HEADER // 8]
+        self.lengths = self.words[14 :: _HEADER // 4]
+
+
+class Datagrams:
+    """Batches of datagrams on one bound UDP socket; replies leave from the address asked.
+
+    The socket must deliver packet information (IP_PKTINFO or IPV6_RECVPKTINFO).
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Lay the buffers out for a non-blocking socket of either family."""
+        if sys.maxsize < 2**32 or sys.byteorder != "little":
+            raise ConfigError("blockd's resolver needs a 64-bit little-endian Linux")
+        ffi = cffi.FFI()
+        ffi.cdef(_CDEF)
+        self._ffi = ffi
+        self._libc: Any = ffi.dlopen(None)
+        self._file = sock.fileno()
+        family = sock.family
+        self._received, self._sent, self._late = (
+            _Vector(ffi, RECEIVE), _Vector(ffi, SEND), _Vector(ffi, SEND),
+        )  # fmt: skip
+        names = memoryview(bytes(_NAME_LENGTH[family].to_bytes(4, "little") * BATCH)).cast("I")
+        controls = memoryview(_CONTROL_LENGTH[family].to_bytes(8, "little") * BATCH).cast("Q")
+        for vector in (self._sent, self._late):
+            vector.name_lengths[:] = names
+            vector.control_lengths[:] = controls
+        self._name_room = memoryview(NAME.to_bytes(4, "little") * BATCH).cast("I")
+        self._control_room = memoryview(CONTROL.to_bytes(8, "little") * BATCH).cast("Q")
+        interfaces = memoryview(ffi.buffer(self._received.controls)).cast("B").cast("I")
+        self._interfaces = interfaces[_INTERFACE_AT[family] // 4 :: CONTROL // 4]
+        self._no_interface = memoryview(bytes(4 * BATCH)).cast("I")
+        self.packets = ffi.buffer(self._received.store)
+        """The received octets: datagram i from i * RECEIVE on."""
+        self.names = ffi.buffer(self._received.names)
+        """The senders' socket addresses: of datagram i from i * NAME on."""
+        self._controls = ffi.buffer(self._received.controls)
+        self._out = memoryview(ffi.buffer(self._sent.store)).cast("B")
+        self._late_out = memoryview(ffi.buffer(self._late.store)).cast("B")
+        self._late_names = memoryview(ffi.buffer(self._late.names)).cast("B")
+        self._late_controls = memoryview(ffi.buffer(self._late.controls)).cast("B")
+        self._origin = list(range(BATCH))
+        # Replies go out with the name and control of the slot that they answer.
+        for number in range(BATCH):
+            self._point(number, number)
+        self.unsent = 0
+        """Replies that the kernel did not take."""
+
+    def receive(self) -> list[int]:
+        """Receive what is there; returns the datagrams' lengths, at most BATCH of them."""
+        vector = self._received
+        vector.name_lengths[:] = self._name_room
+        vector.control_lengths[:] = self._control_room
+        count = self._libc.recvmmsg(self._file, vector.headers, BATCH, _DONT_WAIT, self._ffi.NULL)
+        if count <= 0:
+            return []
+        # The kernel chooses the way back; only the source address is kept (ip(7)).
+        self._interfaces[:] = self._no_interface
+        lengths: list[int] = vector.lengths[:count].tolist()
+        return lengths
+
+    def put(self, place: int, origin: int, message: bytes) -> None:
+        """Set reply number `place` of this batch, to the sender of received datagram `origin`."""
+        at = place * SEND
+        size = len(message)
+        self._out[at : at + size] = message
+        self._sent.part_lengths[place] = size
+        if self._origin[place] != origin:
+            self._point(place, origin)
+
+    def send(self, count: int) -> None:
+        """Send the first `count` replies that were put."""
+        self._send(self._sent, count)
+
+    def whence(self, origin: int) -> tuple[bytes, bytes]:
+        """Return the way back to a datagram's sender, for `send_late`."""
+        name, control = origin * NAME, origin * CONTROL
+        return self.names[name : name + NAME], self._controls[control : control + CONTROL]
+
+    def send_late(self, replies: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
+        """Send replies to earlier batches: each the way back and the message."""
+        for start in range(0, len(replies), BATCH):
+            part = replies[start : start + BATCH]
+            for place, ((name, control), message) in enumerate(part):
+                self._late_names[place * NAME : (place + 1) * NAME] = name
+                self._late_controls[place * CONTROL : (place + 1) * CONTROL] = control
+                self._late_out[place * SEND : place * SEND + len(message)] = message
+                self._late.part_lengths[place] = len(message)
+            self._send(self._late, len(part))
+
+    def _point(self, place: int, origin: int) -> None:
+        at = place * _HEADER // 8
+        self._sent.long_words[at] = self._received.names_at + origin * NAME
+        self._sent.long_words[at + 4] = self._received.controls_at + origin * CONTROL
+        self._origin[place] = origin
+
+    def _send(self, vector: _Vector, count: int) -> None:
+        done = 0
+        while done < count:
+            headers = vector.headers + done * _HEADER // 8
+            sent = self._libc.sendmmsg(self._file, headers, count - done, _DONT_WAIT)
+            if sent > 0:
+                done += sent
+                continue
+            if self._ffi.errno == errno.EINTR:
+                continue
+            # The first one cannot be sent: a spoofed source port of 0, no way back, or a
+            # full buffer. It is given up, the others are not.
+            self.unsent += 1
+            done += 1

@@ -1,0 +1,48 @@
+"""Upstreams from resolv.conf(5), where the configuration names none. Pure: text in."""
+
+from collections.abc import Sequence
+
+from blockd.config import Endpoint
+from blockd.errors import UpstreamError
+
+MOST = 3
+"""MAXNS of resolv.conf(5): what the C library would use."""
+
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
+
+
+def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Endpoint]:
+    """Return the name servers of a resolv.conf, without the resolver itself.
+
+    Raises:
+        UpstreamError: none is left; a resolver without upstreams cannot forward.
+    """
+    found = []
+    for line in text.splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word.strip() == "nameserver" and rest.strip():
+            try:
+                found.append(Endpoint.parse(_bare(rest.strip())))
+            except ValueError:
+                continue  # such as fe80::1%eth0, which wants an interface
+    others = [endpoint for endpoint in found[:MOST] if not _is_own(endpoint, listen)]
+    if not others:
+        raise UpstreamError(
+            "no upstream: /etc/resolv.conf names "
+            + (f"only this resolver ({found[0]})" if found else "no usable server")
+            + "; set [resolver] upstreams"
+        )
+    return others
+
+
+def _bare(text: str) -> str:
+    return f"[{text}]" if ":" in text else text
+
+
+def _is_own(endpoint: Endpoint, listen: Sequence[Endpoint]) -> bool:
+    loopback = endpoint.address.startswith("127.") or endpoint.address == "::1"
+    return any(
+        endpoint.port == own.port
+        and (endpoint.address == own.address or (own.address in _WILDCARDS and loopback))
+        for own in listen
+    )

@@ -1,0 +1,1 @@
+"""What every daemon needs around its core: notification, control sockets, logging."""

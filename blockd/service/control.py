@@ -1,0 +1,73 @@
+"""Control sockets: each daemon answers `status` on a Unix socket with one line of JSON.
+
+The protocol is a connection, one answer, end. Who may ask is the directory's mode. No
+decisions here; what the status says is the daemon's business.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from blockd.errors import StoreError, UnreachableError
+
+_MOST = 4 << 20  # octets of an answer that are read; a status is some kilobytes
+
+
+async def serve(path: Path, status: Callable[[], dict[str, Any]]) -> asyncio.AbstractServer:
+    """Answer every connection to the socket with the status of that moment.
+
+    Args:
+        path: where the socket is made; a stale one of a killed daemon is replaced.
+        status: called once a connection, must not block.
+
+    Raises:
+        StoreError: the socket cannot be made there.
+    """
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            writer.write(msgspec.json.encode(status()) + b"\n")
+            await writer.drain()
+        writer.close()
+
+    try:
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at start
+        server = await asyncio.start_unix_server(answer, path)
+        path.chmod(0o660)  # noqa: ASYNC240 - once, at start
+    except OSError as error:
+        raise StoreError(
+            f"no control socket at {path}: {error.strerror or error};"
+            " make the directory writable for this user or set [service] run"
+        ) from None
+    return server
+
+
+def ask(path: Path, timeout: float = 1.0) -> dict[str, Any]:
+    """Return the status that the daemon behind a control socket gives.
+
+    Args:
+        path: the socket.
+        timeout: seconds until the daemon counts as unreachable.
+
+    Raises:
+        UnreachableError: nothing listens there, or no whole answer came in time.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(timeout)
+            client.connect(str(path))
+            answer = b""
+            while not answer.endswith(b"\n") and len(answer) < _MOST:
+                piece = client.recv(65536)
+                if not piece:
+                    break
+                answer += piece
+        return msgspec.json.decode(answer, type=dict[str, Any])
+    except (OSError, msgspec.DecodeError) as error:
+        raise UnreachableError(f"no answer from {path}: {error}") from None

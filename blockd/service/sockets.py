@@ -1,0 +1,97 @@
+"""Listening sockets: inherited from systemd (sd_listen_fds(3)), or bound here.
+
+Inherited ones win. Errors say which address, why, and what to do about it.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Sequence
+
+from blockd.config import Endpoint
+from blockd.errors import ConfigError
+
+_FIRST = 3  # SD_LISTEN_FDS_START
+BACKLOG = 1024
+RECEIVE_BUFFER = 8 << 20
+"""Octets asked for: a second of 10,000 queries, each of which costs some 768 in the kernel."""
+
+_IP_FREEBIND = 15  # linux/in.h; IPv6 has its own number
+_IPV6_FREEBIND = 78  # linux/in6.h
+
+
+def listening(endpoints: Sequence[Endpoint]) -> list[socket.socket]:
+    """Return a UDP and a TCP socket for each endpoint.
+
+    Raises:
+        ConfigError: an address cannot be bound, or the inherited sockets are others than the
+            configured ones; both are named.
+    """
+    inherited = _inherited()
+    if not inherited:
+        return [
+            _bound(endpoint, kind)
+            for endpoint in endpoints
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+        ]
+    given = sorted({_endpoint(sock) for sock in inherited})
+    wanted = sorted({str(endpoint) for endpoint in endpoints})
+    if given != wanted:
+        raise ConfigError(
+            f"systemd passed sockets for {', '.join(given)}, but [resolver] listen says"
+            f" {', '.join(wanted)}; change one of them (blockd-resolver.socket or blockd.toml)"
+        )
+    return inherited
+
+
+def _inherited() -> list[socket.socket]:
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(os.environ.get("LISTEN_FDS", "0"))
+    sockets = [socket.socket(fileno=_FIRST + number) for number in range(count)]
+    for sock in sockets:
+        sock.set_inheritable(False)
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)  # they are for this process alone
+    return sockets
+
+
+def _endpoint(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return str(Endpoint(host, port))
+
+
+def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
+    v6 = ":" in endpoint.address
+    sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, kind | socket.SOCK_NONBLOCK)
+    try:
+        if v6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        if kind is socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.bind((endpoint.address, endpoint.port))
+        if kind is socket.SOCK_STREAM:
+            sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise ConfigError(_why(endpoint, error)) from None
+    return sock
+
+
+def _why(endpoint: Endpoint, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{endpoint} is taken by another program: `ss -lnptu 'sport = :{endpoint.port}'` shows"
+            " which; stop it, or change [resolver] listen"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return (
+            f"{endpoint}: ports below 1024 need CAP_NET_BIND_SERVICE; use"
+            " blockd-resolver.socket, or another port in [resolver] listen"
+        )
+    return f"{endpoint} cannot be bound: {error.strerror}; change [resolver] listen"
