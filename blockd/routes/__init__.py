@@ -1,0 +1,1 @@
+"""The second plane: null routes in the kernel for the listed prefixes."""
