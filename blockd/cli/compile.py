@@ -1,0 +1,102 @@
+"""`blockd compile`: check, guard, commit; with --wait until every running plane follows."""
+
+import click
+
+from blockd.cli import output
+from blockd.cli.diff import counts
+from blockd.cli.output import json_option
+from blockd.cli.setting import Setting
+
+_LOOK = 0.02  # seconds between questions to a plane that has not adopted yet
+
+
+@click.command("compile")
+@click.option("--wait", is_flag=True, help="Return when every running plane enforces the result.")
+@click.option("--timeout", default=30.0, help="Seconds that --wait takes at most.")
+@click.option("--resume", is_flag=True, help="End the hold of a rollback.")
+@json_option
+@click.pass_obj
+def compile_(given: Setting, *, wait: bool, timeout: float, resume: bool, json: bool) -> None:
+    """Check, guard and commit the lists; print the difference and the generation.
+
+    A list with errors changes nothing: the generation in force stays, and the status is 1 or 3.
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from blockd.errors import GuardError, ListError  # noqa: PLC0415
+    from blockd.policy import publish  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    try:
+        outcome = publish.publish(given.store, given.config, now, resume=resume)
+    except (ListError, GuardError) as error:
+        # No entry stays in force past its date because a file is broken.
+        expired = publish.expire(given.store, now)
+        for issue in error.issues:
+            output.note(str(issue))
+        if expired is not None:
+            output.note(f"generation {expired.number}: entries past their day were removed")
+        raise
+    planes = _wait(given, outcome.number, timeout) if wait else []
+    if json:
+        output.json(
+            {
+                "generation": outcome.number,
+                "committed": outcome.committed,
+                "held": outcome.held,
+                "state": str(given.state),
+                "difference": outcome.difference,
+                "issues": [str(issue) for issue in outcome.issues],
+                "planes": planes,
+            }
+        )
+        return
+    for issue in outcome.issues:
+        output.note(str(issue))
+    if outcome.held:
+        output.line(
+            f"generation {outcome.number} is held since a rollback; `blockd compile --resume` ends"
+            " that, and so does a change of the lists"
+        )
+    elif outcome.committed:
+        output.line(f"generation {outcome.number}: {counts(outcome.difference)}; in {given.state}")
+    else:
+        output.line(f"generation {outcome.number} is current: nothing has changed")
+    for plane in planes:
+        output.line(plane)
+
+
+def _wait(given: Setting, number: int, timeout: float) -> list[str]:
+    """Wait until each running plane reports the generation; name those that are down.
+
+    Raises:
+        UnreachableError: a running plane has not adopted it in time.
+    """
+    import time  # noqa: PLC0415
+
+    from blockd.errors import UnreachableError  # noqa: PLC0415
+    from blockd.service import control  # noqa: PLC0415
+
+    deadline = time.monotonic() + timeout
+    said = []
+    for plane in ("resolver", "routes"):
+        if plane == "routes" and not given.config.routes.enabled:
+            continue
+        while True:
+            try:
+                status = control.ask(given.control(plane))
+            except UnreachableError:
+                said.append(f"{plane}: not running")
+                break
+            adopted = status.get("generation")
+            if isinstance(adopted, int) and adopted >= number and status.get("ready"):
+                said.append(f"{plane}: enforces generation {adopted}")
+                break
+            if time.monotonic() >= deadline:
+                problem = status.get("problem") or "it gives no reason"
+                raise UnreachableError(
+                    f"{plane} still enforces generation {adopted}, not {number}, after"
+                    f" {timeout:g} s: {problem}"
+                )
+            time.sleep(_LOOK)
+    return said

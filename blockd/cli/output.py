@@ -1,0 +1,59 @@
+"""How verbs speak: JSON, rich tables on a terminal, plain aligned text in a pipe."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+json_option = click.option("--json", is_flag=True, help="Print JSON.")
+"""For every verb that reports."""
+
+
+def json(value: Any) -> None:
+    """Print a value as JSON."""
+    encoded = msgspec.json.encode(value, enc_hook=str)
+    print(msgspec.json.format(encoded, indent=2).decode())
+
+
+def line(text: str = "") -> None:
+    """Print a line."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """Print a line for the person at the terminal, beside the result."""
+    print(text, file=sys.stderr)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Print a table: by rich on a terminal, else in columns parted by two spaces."""
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        _plain([list(headings), *texts])
+        return
+    from rich import box  # noqa: PLC0415 - 50 ms that a pipe need not wait for
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    drawn = Table(*headings, title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    for row in texts:
+        drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets in lists are not markup
+    Console().print(drawn)
+
+
+def pairs(rows: Iterable[tuple[str, object]]) -> None:
+    """Print facts, one a line: the name in a column, then the value; empty values are left out."""
+    shown = [(name, str(value)) for name, value in rows if value not in (None, "")]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        line(f"{name:<{width}}  {value}")
+
+
+def _plain(rows: list[list[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        line("  ".join(padded).rstrip())

@@ -1,0 +1,18 @@
+"""`blockd resolve`: the resolver daemon."""
+
+import click
+
+from blockd.cli.setting import Setting
+
+
+@click.command()
+@click.pass_obj
+def resolve(given: Setting) -> None:
+    """Answer listed names from the policy and forward everything else, in the foreground."""
+    import asyncio  # noqa: PLC0415
+
+    from blockd.resolver.daemon import run  # noqa: PLC0415
+    from blockd.service import logs  # noqa: PLC0415
+
+    logs.configure("resolver")
+    asyncio.run(run(given.config, given.store, given.control("resolver"), given.read_config))

@@ -1,0 +1,101 @@
+"""What every verb starts from: which configuration, which state, which sockets.
+
+Reads the configuration file; decides nothing about lists or planes.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from blockd import config as configuration
+from blockd.config import Config, Endpoint, ListSection, ResolverSection
+from blockd.errors import ConfigError
+from blockd.policy.store import Store
+
+CONFIG = Path("/etc/blockd/blockd.toml")
+SYSTEM_STATE = Path("/var/lib/blockd")
+SYSTEM_RUN = Path("/run/blockd")
+TRIAL_PORT = 5300
+
+
+class Setting:
+    """The global options, resolved when they are first needed."""
+
+    def __init__(self, config: Path | None, state: Path | None) -> None:
+        """Take the options as given."""
+        self._config = config
+        self._state = state
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration in force; raises ConfigError."""
+        return self.read_config()
+
+    def read_config(self) -> Config:
+        """Read the configuration anew, as a reload does; raises ConfigError."""
+        path = self.config_path
+        if path is None:
+            return trial_config()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ConfigError(f"{path}: cannot be read: {reason}") from None
+        return configuration.parse(text, str(path))
+
+    @property
+    def config_path(self) -> Path | None:
+        """The configuration file; None: the built-in defaults, for trying out."""
+        if self._config is not None:
+            return self._config
+        return CONFIG if CONFIG.exists() else None
+
+    @cached_property
+    def state(self) -> Path:
+        """The state directory, by the order that the design fixes."""
+        if self._state is not None:
+            return self._state
+        if self.config.service.state:
+            return Path(self.config.service.state)
+        if os.environ.get("STATE_DIRECTORY"):  # systemd.exec(5); the first of several
+            return Path(os.environ["STATE_DIRECTORY"].partition(":")[0])
+        if CONFIG.exists():
+            return SYSTEM_STATE
+        base = os.environ.get("XDG_STATE_HOME")
+        return (Path(base) if base else Path.home() / ".local" / "state") / "blockd"
+
+    @property
+    def store(self) -> Store:
+        """The policy store in the state directory."""
+        return Store(self.state)
+
+    def control(self, plane: str) -> Path:
+        """The control socket of a daemon: `compiler`, `resolver` or `routes`."""
+        if self.config.service.run:
+            return Path(self.config.service.run) / f"{plane}.sock"
+        run = SYSTEM_RUN if self.state == SYSTEM_STATE else self.state / "run"
+        return run / f"{plane}.sock"
+
+    def arguments(self) -> list[str]:
+        """Return the options that give another process of blockd the same setting."""
+        path = self.config_path
+        return [*(["--config", str(path)] if path else []), "--state", str(self.state)]
+
+
+def trial_config() -> Config:
+    """Return the built-in configuration: the shipped rules, on a loopback port, for trying out."""
+    return Config(
+        list=ListSection(paths=(str(shipped("rules")),)),
+        resolver=msgspec.structs.replace(
+            ResolverSection(), listen=(Endpoint("127.0.0.1", TRIAL_PORT),)
+        ),
+    )
+
+
+def shipped(name: str) -> Path:
+    """Return a directory that comes with blockd: from the wheel, or from a checkout."""
+    package = Path(__file__).parent.parent
+    packed = package / "shipped" / name
+    return packed if packed.is_dir() else package.parent / name

@@ -1,0 +1,77 @@
+"""`blockd up`: compiler, resolver and routes in the foreground, the whole gateway at once."""
+
+import click
+
+from blockd.cli import output
+from blockd.cli.setting import Setting
+
+
+@click.command()
+@click.pass_obj
+def up(given: Setting) -> None:
+    """Watch the lists, serve the resolver and keep the routes, until Ctrl-C.
+
+    Routes need CAP_NET_ADMIN; without it their plan is shown instead. Those that are installed
+    are withdrawn at the end.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from blockd.service.children import Children  # noqa: PLC0415
+
+    output.note(f"lists: {', '.join(given.config.list.paths)}")
+    output.note(f"state: {given.state}")
+    verbs = ["watch", "resolve"]
+    with_routes = given.config.routes.enabled and _permitted(given)
+    if with_routes:
+        verbs.append("route")
+        table = given.config.routes.table
+        output.note(f"routes: added to table {table}, withdrawn at the end")
+    elif given.config.routes.enabled:
+        _show_plan(given)
+    else:
+        output.note("routes: none, by [routes] enabled = false")
+    try:
+        status = asyncio.run(Children(given.arguments(), output.note).run(verbs))
+    finally:
+        if with_routes:
+            _withdraw(given)
+    raise click.exceptions.Exit(status)
+
+
+def _permitted(given: Setting) -> bool:
+    from blockd.routes.kernel import Kernel  # noqa: PLC0415
+
+    routes = given.config.routes
+    with Kernel(routes.table, routes.protocol, brief=True) as kernel:
+        return kernel.permitted()
+
+
+def _show_plan(given: Setting) -> None:
+    """Say that routes need a privilege, and show what would be installed."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from blockd.errors import RefusedError  # noqa: PLC0415
+    from blockd.policy import publish  # noqa: PLC0415
+    from blockd.routes import once  # noqa: PLC0415
+
+    output.note("routes: none, they need CAP_NET_ADMIN (run as root); this is the plan:")
+    try:
+        publish.publish(given.store, given.config, datetime.now(UTC))
+    except RefusedError as error:
+        output.note(f"no plan: {error}")
+        return
+    policy = given.store.open()
+    try:
+        output.table(("verb", "route", "note"), once.plan_now(given.config, policy).rows)
+    finally:
+        policy.close()
+
+
+def _withdraw(given: Setting) -> None:
+    from blockd.errors import KernelError  # noqa: PLC0415
+    from blockd.routes import once  # noqa: PLC0415
+
+    try:
+        output.note(f"routes: {once.withdraw(given.config)} withdrawn")
+    except KernelError as error:
+        output.note(f"routes: {error}")

@@ -1,0 +1,1 @@
+"""The compiler daemon: watches the sources and compiles. No network, no privilege."""

@@ -1,0 +1,211 @@
+"""The compiler daemon: one compile a change, a signal, or an expiry; the last good one stays.
+
+Reads top to bottom. A refused list is reported and changes nothing; the status keeps the
+cause until it is mended.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from blockd.config import Config
+from blockd.errors import BlockdError, StoreError
+from blockd.policy import publish
+from blockd.policy.publish import Outcome
+from blockd.policy.store import Store
+from blockd.service import control
+from blockd.service.notify import notify, reloading
+from blockd.watchlist.model import Issue
+from blockd.watchlist.watch import ListWatch
+
+LOOK = 10.0
+"""Seconds between looks at the clock and at directories that were missing.
+
+The clock may jump, so expiry is not a timer of days; it is compared again and again.
+"""
+
+MOST_ISSUES = 20
+"""Issues of one compile that are logged; `blockd check` shows all."""
+
+log = logging.getLogger(__name__)
+
+
+async def run(
+    config: Config, store: Store, socket_path: Path, reload: Callable[[], Config]
+) -> None:
+    """Compile whenever it is due, until SIGTERM or SIGINT.
+
+    Args:
+        config: names the lists and limits.
+        store: where generations go; this process is its writer.
+        socket_path: the control socket to serve.
+        reload: reads the configuration again, on SIGHUP.
+
+    Raises:
+        StoreError: the state directory or the control socket cannot be made.
+    """
+    await CompilerDaemon(config, store, reload).run(socket_path)
+
+
+class CompilerDaemon:
+    """What the compiler process holds."""
+
+    def __init__(self, config: Config, store: Store, reload: Callable[[], Config]) -> None:
+        """Take the parts; nothing is opened before `run`."""
+        self._config = config
+        self._store = store
+        self._reload = reload
+        self._problem = ""
+        self._problem_since: datetime | None = None
+        self._issues: tuple[Issue, ...] = ()
+        self._outcome: Outcome | None = None
+        self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._hangup = False
+
+    async def run(self, socket_path: Path) -> None:
+        """See `run` of this module."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        with self._store.lock():
+            pass  # a state directory that cannot be written is a start-up error
+        server = await control.serve(socket_path, self.status)
+        try:
+            while not self._stop.is_set():
+                await self._watch()
+        finally:
+            notify("STOPPING=1")
+            server.close()
+
+    async def _watch(self) -> None:
+        """Compile, then again on every event, until the end or a new configuration."""
+        with ListWatch(self._config.list.paths) as lists:
+            await self._compile()
+            notify("READY=1", f"STATUS={self._summary()}")
+            changed = asyncio.create_task(lists.changed())
+            woken = asyncio.create_task(self._wake.wait())
+            try:
+                while True:
+                    await asyncio.wait(
+                        (changed, woken), timeout=LOOK, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    if woken.done():
+                        self._wake.clear()
+                        if self._stop.is_set():
+                            return
+                        if self._hangup:
+                            self._hangup = False
+                            self._reconfigure()
+                            return
+                    if changed.done():
+                        changed.result()
+                        changed = asyncio.create_task(lists.changed())
+                        lists.renew()
+                        await self._compile()
+                    elif lists.renew() or self._expiry_is_due():
+                        await self._compile()
+                    notify(f"STATUS={self._summary()}")
+            finally:
+                for task in (changed, woken):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+
+    async def _compile(self) -> None:
+        now = datetime.now(UTC)
+        try:
+            outcome = await asyncio.to_thread(publish.publish, self._store, self._config, now)
+        except BlockdError as error:
+            self._refused(error, getattr(error, "issues", ()))
+            await self._expire(now)
+            return
+        if self._problem:
+            log.info("mended: the lists are accepted again")
+        self._problem, self._problem_since, self._issues = "", None, outcome.issues
+        self._outcome = outcome
+        if outcome.committed:
+            _log_issues(outcome.issues, logging.WARNING)
+            difference = outcome.difference
+            log.info(
+                "generation %d: %d added, %d removed, %d changed",
+                outcome.number,
+                len(difference.added),
+                len(difference.removed),
+                len(difference.changed),
+            )
+
+    def _refused(self, error: BlockdError, issues: Sequence[Issue]) -> None:
+        again = str(error) == self._problem
+        self._problem, self._issues = str(error), tuple(issues)
+        self._problem_since = self._problem_since or datetime.now(UTC)
+        if not again:
+            _log_issues(issues, logging.ERROR)
+            log.error("nothing changed: %s", error)
+
+    async def _expire(self, now: datetime) -> None:
+        """No entry stays in force past its date because a file is broken."""
+        try:
+            outcome = await asyncio.to_thread(publish.expire, self._store, now)
+        except StoreError as error:
+            log.error("expired entries stay in force: %s", error)  # noqa: TRY400 - a sentence
+            return
+        if outcome is not None:
+            self._outcome = outcome
+            log.info("generation %d: entries past their day were removed", outcome.number)
+
+    def _expiry_is_due(self) -> bool:
+        number = self._store.current()
+        if number is None:
+            return False
+        try:
+            changes_on = self._store.record(number).changes_on
+        except StoreError:
+            return False
+        return changes_on is not None and datetime.now(UTC).date() >= changes_on
+
+    def _reconfigure(self) -> None:
+        reloading()
+        try:
+            self._config = self._reload()
+        except BlockdError as error:
+            log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence
+
+    def _hang_up(self) -> None:
+        self._hangup = True
+        self._wake.set()
+
+    def _end(self) -> None:
+        self._stop.set()
+        self._wake.set()
+
+    def _summary(self) -> str:
+        number = self._store.current()
+        state = f"generation {number}" if number else "no generation yet"
+        return f"{state}; refused: {self._problem}" if self._problem else state
+
+    def status(self) -> dict[str, Any]:
+        """Return the status that the control socket gives."""
+        return {
+            "plane": "compiler",
+            "ready": True,
+            "generation": self._store.current(),
+            "problem": self._problem,
+            "problem_since": self._problem_since,
+            "issues": [str(issue) for issue in self._issues],
+            "held": self._outcome is not None and self._outcome.held,
+            "paths": list(self._config.list.paths),
+        }
+
+
+def _log_issues(issues: Sequence[Issue], level: int) -> None:
+    for issue in issues[:MOST_ISSUES]:
+        log.log(level, "%s", issue)
+    if len(issues) > MOST_ISSUES:
+        log.log(level, "and %d more: see `blockd check`", len(issues) - MOST_ISSUES)
