@@ -20,6 +20,7 @@ from blockd.terms import Action, RouteType
 
 _SIZE = re.compile(r"(\d+)\s*(B|KB|MB|GB)?")
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -60,9 +61,9 @@ class Endpoint(TextValue):
         """Read the text form; the port is 53 where none is given."""
         text = _text(value)
         host, port = text, "53"
-        if text.startswith("["):
-            host, _, rest = text[1:].partition("]")
-            port = rest.removeprefix(":") if rest else port
+        bracketed = _BRACKETED.fullmatch(text)
+        if bracketed:
+            host, port = bracketed.groups(port)
         elif text.count(":") == 1:
             host, _, port = text.partition(":")
         if "/" in host or not (port.isascii() and port.isdigit()):

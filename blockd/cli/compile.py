@@ -45,7 +45,7 @@ def compile_(given: Setting, *, wait: bool, timeout: float, resume: bool, json: 
                 "committed": outcome.committed,
                 "held": outcome.held,
                 "state": str(given.state),
-                "difference": outcome.difference,
+                "difference": outcome.difference.plain(),
                 "issues": [str(issue) for issue in outcome.issues],
                 "planes": planes,
             }

@@ -31,7 +31,7 @@ def diff(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
     examined.require()
     _, difference = publish.preview(given.store, examined, datetime.now(UTC).date())
     if json:
-        output.json(difference)
+        output.json(difference.plain())
         return
     for sign, entries in (
         ("+", difference.added),

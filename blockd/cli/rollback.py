@@ -28,7 +28,7 @@ def rollback(given: Setting, number: int | None, *, json: bool) -> None:
     target = current - 1 if number is None else number
     outcome = publish.rollback(given.store, target, datetime.now(UTC))
     if json:
-        output.json({"generation": outcome.number, "difference": outcome.difference})
+        output.json({"generation": outcome.number, "difference": outcome.difference.plain()})
         return
     output.line(
         f"generation {outcome.number} has the content of {target}: {counts(outcome.difference)}"

@@ -27,6 +27,8 @@ ONE = struct.Struct("<II")
 """Rule and line, for the name itself and the names below alike."""
 TWO = struct.Struct("<IIII")
 """Rule and line for the name itself, then for the names below."""
+BETWEEN = TWO.pack(NONE, 0, NONE, 0)
+"""No entry: what decides stands above, but there is an exception below."""
 NUMBER = struct.Struct(">I")
 
 _NETWORK = {4: 4, 6: 16}  # octets of an address

@@ -4,9 +4,12 @@ The whole way of a change in one place, for `check`, `diff`, `compile` and `watc
 Every function either commits one generation or changes nothing.
 """
 
+import contextlib
+import gc
 import gzip
 import hashlib
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 from msgspec import Struct
@@ -74,20 +77,22 @@ def publish(store: Store, config: Config, now: datetime, *, resume: bool = False
         StoreError: the store cannot be written.
     """
     today = now.astimezone(UTC).date()
-    with store.lock():
+    with store.lock(), _without_collections():
         sources, passed_over = read_all(config.list.paths)
         inputs = inputs_digest(sources, config)
-        last = _last(store)
+        last, reason = _last_readable(store), "changed"
         if last is not None:
             held = last.held_inputs == inputs and not resume
-            fresh = last.changes_on is None or today < last.changes_on
-            if fresh and (held or (last.inputs == inputs and last.held_inputs is None)):
+            same = held or (last.inputs == inputs and last.held_inputs is None)
+            if same:
+                reason = _due(store, last, today)
+            if not reason:
                 return Outcome(number=last.number, held=held)
             if held:
-                return _expire(store, last, now)
+                return _again(store, last, now, reason)
         examined = examine.examine(sources, config.guard, passed_over)
         examined.require()
-        return _commit(store, last, examined, sources, inputs, config.guard, now, "changed")
+        return _commit(store, last, examined, sources, inputs, config.guard, now, reason)
 
 
 def expire(store: Store, now: datetime) -> Outcome | None:
@@ -98,9 +103,9 @@ def expire(store: Store, now: datetime) -> Outcome | None:
     """
     with store.lock():
         last = _last(store)
-        if last is None or last.changes_on is None or now.date() < last.changes_on:
+        if last is None or last.changes_on is None or now.astimezone(UTC).date() < last.changes_on:
             return None
-        return _expire(store, last, now)
+        return _again(store, last, now, "expiry")
 
 
 def rollback(store: Store, number: int, now: datetime) -> Outcome:
@@ -132,11 +137,18 @@ def inputs_digest(sources: Sequence[Source], config: Config) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _expire(store: Store, last: Record, now: datetime) -> Outcome:
+def _due(store: Store, last: Record, today: date) -> str:
+    """Return why the same sources need a new generation; empty: they do not."""
+    if last.changes_on is not None and last.changes_on <= today:
+        return "expiry"
+    return "" if store.is_whole(last.number) else "mended"
+
+
+def _again(store: Store, last: Record, now: datetime, reason: str) -> Outcome:
     sources = _kept(store, last)
     return _commit(
         store, last, examine.accepted(sources, last.limits()), sources, last.inputs,
-        last.limits(), now, "expiry",
+        last.limits(), now, reason,
         rolled_back_to=last.rolled_back_to, held_inputs=last.held_inputs,
     )  # fmt: skip
 
@@ -156,10 +168,10 @@ def _commit(
 ) -> Outcome:
     now = now.astimezone(UTC)
     rules = compile_rules(examined.parsed, now.date())
-    number = last.number + 1 if last else 1
+    number = (store.current() or 0) + 1
     scratch = store.scratch()
     content = write(scratch, number, rules)
-    previous = store.record_path(last.number).read_bytes() if last else b""
+    previous = store.record_path(number - 1).read_bytes() if number > 1 else b""
     difference = _difference(store, rules, last)
     issues = (*examined.issues, *rules.issues)
     for source in sources:
@@ -192,9 +204,28 @@ def _commit(
     return Outcome(number=number, difference=difference, issues=issues, committed=True)
 
 
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep the collector out: a million entries make no cycles, and visiting them costs a third."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _last(store: Store) -> Record | None:
     number = store.current()
     return None if number is None else store.record(number)
+
+
+def _last_readable(store: Store) -> Record | None:
+    try:
+        return _last(store)
+    except StoreError:
+        return None  # a damaged record must not stop the new one that mends it
 
 
 def _difference(store: Store, rules: RuleSet, last: Record | None) -> Difference:
@@ -237,7 +268,7 @@ def _kept(store: Store, record: Record) -> list[Source]:
             Source(source.path, gzip.decompress(store.source_path(source.sha256).read_bytes()))
             for source in record.sources
         ]
-    except (OSError, EOFError, gzip.BadGzipFile) as error:
+    except (OSError, EOFError, zlib.error) as error:  # gzip.BadGzipFile is an OSError
         raise StoreError(
             f"the sources of generation {record.number} are not kept any more: {error}"
         ) from None

@@ -91,17 +91,19 @@ class Policy:
         table = self._names
         at = 0
         end = len(name)
+        alone = False
         while at < end:
             value = get(name[at:] if at else name, db=table)
             if value is not None:
                 itself = at == 0
                 if len(value) == layout.ONE.size:
                     number, line = layout.ONE.unpack(value)
-                    return Verdict(self.rule(number), name[at:], line, alone=False)
+                    return Verdict(self.rule(number), name[at:], line, alone)
                 own, own_line, below, below_line = layout.TWO.unpack(value)
                 number, line = (own, own_line) if itself else (below, below_line)
+                alone = alone or itself
                 if number != layout.NONE:
-                    return Verdict(self.rule(number), name[at:], line, alone=itself)
+                    return Verdict(self.rule(number), name[at:], line, alone)
             at += 1 + name[at]
         return None
 
@@ -120,10 +122,16 @@ class Policy:
         count = self._transaction.stat(self._databases[layout.RULES])["entries"]
         return [self.rule(number) for number in range(count)]
 
+    def holds(self, name: bytes) -> bool:
+        """Tell whether there is an entry for exactly this name."""
+        return self._transaction.get(name, db=self._names) not in (None, layout.BETWEEN)
+
     def names(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every name with its stored slots, in key order; see `layout`."""
+        """Yield every name that has an entry with its slots, in key order; see `layout`."""
         with self._transaction.cursor(self._names) as cursor:
-            yield from cursor.iternext(keys=True, values=True)
+            for name, value in cursor.iternext(keys=True, values=True):
+                if value != layout.BETWEEN:
+                    yield name, value
 
     def prefixes(self) -> list[PrefixEntry]:
         """Return one entry a prefix, exceptions included, in order of address."""

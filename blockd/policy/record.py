@@ -30,11 +30,11 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     number: int
     committed: datetime
     reason: str
-    """`changed`, `expiry` or `rollback`."""
+    """`changed`, `expiry`, `rollback`, or `mended` after damage to the files."""
     inputs: str
     """Digest of the sources and of the settings that decide about them."""
     content: str
-    """Digest of what is enforced; equal content makes no new generation."""
+    """Digest of what is enforced; equal where only lines moved or comments changed."""
     file_sha256: str
     """Of the generation's LMDB file."""
     sources: tuple[SourceRecord, ...]

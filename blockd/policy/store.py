@@ -88,6 +88,17 @@ class Store:
 
     def open_generation(self, number: int) -> Policy:
         """Open one generation after checking its digest; raises StoreError."""
+        return Policy(self._checked(number))
+
+    def is_whole(self, number: int) -> bool:
+        """Tell whether a generation's file is there and undamaged."""
+        try:
+            self._checked(number)
+        except StoreError:
+            return False
+        return True
+
+    def _checked(self, number: int) -> Path:
         path = self.generation_path(number)
         expected = self.record(number).file_sha256
         try:
@@ -96,7 +107,7 @@ class Store:
             raise StoreError(f"{path}: {error.strerror}") from None
         if found != expected:
             raise StoreError(f"{path}: the file is damaged (its digest is not its record's)")
-        return Policy(path)
+        return path
 
     def record(self, number: int) -> Record:
         """Return a generation's record; raises StoreError."""
@@ -135,7 +146,7 @@ class Store:
         root's `blockd compile` leaves nothing that the service cannot write.
 
         Raises:
-            StoreError: the directory cannot be made or written.
+            StoreError: the directory cannot be made or written, then or within the lock.
         """
         try:
             for directory in (self._generations, self._records, self.state / "sources"):
@@ -153,6 +164,11 @@ class Store:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename or self.state}: {error.strerror}; nothing was changed:"
+                " free space or mend permissions"
+            ) from None
         finally:
             os.close(handle)
 

@@ -35,8 +35,8 @@ def write(path: Path, number: int, rules: RuleSet) -> str:
     Raises:
         StoreError: the file cannot be written; what to free or allow.
     """
-    size = sum(map(len, rules.names)) + 64 * len(rules.names) + 64 * len(rules.prefixes)
-    size += 1024 * len(rules.rules)
+    size = sum(64 + len(name) for keys in (rules.names, rules.between) for name in keys)
+    size += 64 * len(rules.prefixes) + 1024 * len(rules.rules)
     digest = hashlib.sha256()
     try:
         env = lmdb.open(
@@ -80,8 +80,9 @@ def _fill(
             yield layout.NUMBER.pack(place), packed
 
     def name_rows() -> Iterator[tuple[bytes, bytes]]:
-        for name in sorted(rules.names):
-            value = _pack_slots(rules.names[name], number_of)
+        for name in sorted([*rules.names, *rules.between]):
+            slots = rules.names.get(name)
+            value = layout.BETWEEN if slots is None else _pack_slots(slots, number_of)
             digest(name + b"\0" + value[:4] + value[8:12])
             yield name, value
 

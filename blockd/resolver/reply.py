@@ -50,7 +50,7 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
         question_end: the offset behind the question.
 
     Raises:
-        FormError: records do not parse, or bytes are left over.
+        FormError: records do not parse. Bytes behind them are left out of the answer.
     """
     _, flags, _, answers, authorities, additional = wire.HEADER.unpack_from(packet)
     ttls: list[tuple[int, int]] = []

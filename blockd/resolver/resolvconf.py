@@ -19,10 +19,11 @@ def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Endpoint]:
     """
     found = []
     for line in text.splitlines():
-        word, _, rest = line.strip().partition(" ")
-        if word.strip() == "nameserver" and rest.strip():
+        # Blanks or tabs in between, and a comment behind, as the C library reads it.
+        words = line.replace("#", " # ").replace(";", " ; ").split()
+        if words[:1] == ["nameserver"] and len(words) > 1:
             try:
-                found.append(Endpoint.parse(_bare(rest.strip())))
+                found.append(Endpoint.parse(_bare(words[1])))
             except ValueError:
                 continue  # such as fe80::1%eth0, which wants an interface
     others = [endpoint for endpoint in found[:MOST] if not _is_own(endpoint, listen)]

@@ -57,11 +57,12 @@ class Query(NamedTuple):
 
     @property
     def key(self) -> bytes:
-        """What tells answers apart: the question in lower case, RD, AD, CD and DO.
+        """What tells answers apart: the question in lower case, and all bits that go upstream.
 
-        The type and class are not letters of a name, so they are left as they are.
+        These are RD, AD, CD, DO and CO; the last one, since it changes the rcode of denials
+        (RFC 9824). The type and class are not letters of a name, so they are left as they are.
         """
-        flags = self.flags & (RD | AD | CD) | (self.edns.flags & DO if self.edns else 0)
+        flags = self.flags & (RD | AD | CD) | (self.edns.flags if self.edns else 0)
         return self.name + self.question[-4:] + flags.to_bytes(2, "big")
 
 

@@ -39,8 +39,10 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     """Every rule with an entry in force, sorted; their places are their numbers."""
     names: dict[bytes, NameEntry | Slots]
     """Wire name to its entry, or to its slots where the name and those below differ."""
+    between: frozenset[bytes]
+    """Names without an entry that lie between a blocked name and an exception below it."""
     listed: int
-    """Names that entries speak of; `names` also holds the names between them and exceptions."""
+    """Names that entries speak of."""
     prefixes: tuple[PrefixEntry, ...]
     """One entry a prefix, sorted by prefix."""
     shadowed: int
@@ -96,12 +98,12 @@ def compile_rules(sources: Sequence[Parsed], today: date) -> RuleSet:
         for slot in chosen_entry if isinstance(chosen_entry, Slots) else (chosen_entry,):
             if slot is not None:
                 used[id(slot.rule)] = slot.rule
-    listed = len(chosen)
-    _open_paths(chosen)
+    between = _open_paths(chosen)
     return RuleSet(
         rules=tuple(sorted(set(used.values()), key=lambda rule: (rule.source, rule.id, rule.line))),
         names=chosen,
-        listed=listed,
+        between=between,
+        listed=len(chosen),
         prefixes=prefixes,
         shadowed=counts["shadowed"],
         expired=counts["expired"],
@@ -110,32 +112,35 @@ def compile_rules(sources: Sequence[Parsed], today: date) -> RuleSet:
     )
 
 
-def _open_paths(chosen: dict[bytes, NameEntry | Slots]) -> None:
+def _open_paths(chosen: dict[bytes, NameEntry | Slots]) -> frozenset[bytes]:
     """Mark every blocked name above an exception as standing alone.
 
     NXDOMAIN for such a name would say that nothing exists below it, and a resolver that
     follows RFC 8020 would cut off the exception.
+
+    Returns:
+        Those of the names that have no entry themselves.
     """
     excepted = [
         name
         for name, entry in chosen.items()
         if any(slot is not None and slot.rule.allow for slot in slots(entry))
     ]
+    between: set[bytes] = set()
     for name in excepted:
-        above = list(names.suffixes(name))
-        deciding: NameEntry | None = None
-        for ancestor in reversed(above):
-            found = chosen.get(ancestor)
-            itself, below = slots(found) if found is not None else (deciding, deciding)
-            itself = itself or deciding
-            if (
-                ancestor != name
-                and itself is not None
-                and not itself.rule.allow
-                and not isinstance(found, Slots)
-            ):
-                chosen[ancestor] = Slots(itself, below)
-            deciding = below or deciding
+        is_blocked = False
+        for ancestor in reversed(list(names.suffixes(name))[1:]):
+            entry = chosen.get(ancestor)
+            if entry is None:
+                if is_blocked:
+                    between.add(ancestor)
+                continue
+            below = slots(entry).below
+            if below is not None:
+                is_blocked = not below.rule.allow
+            if isinstance(entry, NameEntry) and not entry.rule.allow:
+                chosen[ancestor] = slots(entry)  # two slots say that the name stands alone
+    return frozenset(between)
 
 
 def _rule_key(rule: Rule) -> tuple[str, int, str, str]:

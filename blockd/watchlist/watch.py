@@ -49,11 +49,11 @@ class ListWatch:
         fresh = False
         for directory in {p if p.is_dir() else p.parent for p in self._paths}:
             try:
-                inode = directory.stat().st_ino
-                if self._watched.get(directory) != inode:
-                    self._inotify.add_watch(directory, _EVENTS)
-                    self._watched[directory] = inode
-                    fresh = True
+                # The kernel knows a directory that is watched already. Its inode number would
+                # not tell: a file system gives a deleted one's to the next directory.
+                watch = self._inotify.add_watch(directory, _EVENTS).wd
+                fresh = fresh or self._watched.get(directory) != watch
+                self._watched[directory] = watch
             except OSError:
                 self._watched.pop(directory, None)  # it has gone; a later look may find it again
         return fresh

@@ -1,0 +1,1 @@
+"""Benchmarks beside the peers on the machine; see `__main__`. Not collected by pytest."""

@@ -1,0 +1,81 @@
+"""Load by dnsperf, and what a server's CPU time came to for each answered query."""
+
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from msgspec import Struct
+
+from tests.bench.peers import LOAD_CORE, Server
+
+
+class Measured(Struct):
+    """One server under one workload."""
+
+    server: str
+    workload: str
+    microseconds: float
+    """CPU time a query, user and system."""
+    answered: int
+    lost: int
+    rate: float
+    """Answered a second."""
+    codes: str
+
+
+def wait_until_up(server: Server, name: str, patience: float = 120) -> float:
+    """Ask until there is an answer; return the seconds that it took."""
+    question = b"".join(bytes((len(part),)) + part.encode() for part in name.split("."))
+    query = b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + question + b"\0\0\1\0\1"
+    began = time.monotonic()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(0.01)
+        while time.monotonic() - began < patience:
+            if server.process.poll() is not None:
+                raise SystemExit(f"{server.name} ended: see its log")
+            try:
+                client.sendto(query, ("127.0.0.1", server.port))
+                if client.recv(4096)[:2] == query[:2]:
+                    return time.monotonic() - began
+            except (TimeoutError, ConnectionError):
+                continue
+    raise SystemExit(f"{server.name} did not answer within {patience:g} s")
+
+
+def measure(
+    server: Server, workload: str, queries: Path, seconds: float, *, once: bool, edns: bool = False
+) -> Measured:
+    """Load a server for a second that is not counted, then for the given time."""
+    command = [
+        "taskset", "-c", LOAD_CORE, "dnsperf", "-s", "127.0.0.1", "-p", str(server.port),
+        "-d", str(queries), "-c", "8", "-q", "400", "-T", "1", "-W",
+        *(["-e", "-D"] if edns else []),
+    ]  # fmt: skip
+    if not once:
+        _run([*command, "-l", "1"])
+    before = server.cpu()
+    said = _run([*command, "-l", f"{seconds:g}", *(["-n", "1"] if once else [])])
+    used = server.cpu() - before
+    answered = int(_find(r"Queries completed:\s+(\d+)", said))
+    return Measured(
+        server=server.name,
+        workload=workload,
+        microseconds=used / max(answered, 1) * 1e6,
+        answered=answered,
+        lost=int(_find(r"Queries lost:\s+(\d+)", said)),
+        rate=float(_find(r"Queries per second:\s+([\d.]+)", said)),
+        codes=_find(r"Response codes:\s+(.+)", said),
+    )
+
+
+def _run(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _find(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise SystemExit(f"dnsperf said nothing like {pattern!r}:\n{text}")
+    return match[1].strip()
