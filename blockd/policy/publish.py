@@ -171,7 +171,8 @@ def _commit(
     number = (store.current() or 0) + 1
     scratch = store.scratch()
     content = write(scratch, number, rules)
-    previous = store.record_path(number - 1).read_bytes() if number > 1 else b""
+    before = store.record_path(number - 1)
+    previous = before.read_bytes() if before.exists() else b""
     difference = _difference(store, rules, last)
     issues = (*examined.issues, *rules.issues)
     for source in sources:
@@ -263,12 +264,17 @@ def _keep(store: Store, source: Source) -> None:
 
 
 def _kept(store: Store, record: Record) -> list[Source]:
-    try:
-        return [
-            Source(source.path, gzip.decompress(store.source_path(source.sha256).read_bytes()))
-            for source in record.sources
-        ]
-    except (OSError, EOFError, zlib.error) as error:  # gzip.BadGzipFile is an OSError
-        raise StoreError(
-            f"the sources of generation {record.number} are not kept any more: {error}"
-        ) from None
+    """Return the sources of a generation as they were accepted; raises StoreError."""
+    found = []
+    for source in record.sources:
+        path = store.source_path(source.sha256)
+        try:
+            content = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:  # gzip.BadGzipFile is an OSError
+            raise StoreError(
+                f"the sources of generation {record.number} are not kept any more: {error}"
+            ) from None
+        if hashlib.sha256(content).hexdigest() != source.sha256:
+            raise StoreError(f"{path}: the kept copy of {source.path} is damaged")
+        found.append(Source(source.path, content))
+    return found

@@ -44,7 +44,7 @@ class Store:
         One readlink, cheap enough to ask before every batch of queries.
         """
         try:
-            return _number(os.readlink(self._current))  # noqa: PTH115 - asked before every batch: no Path is made
+            return _number(os.readlink(self._current)) or None  # noqa: PTH115 - asked before every batch: no Path is made
         except OSError:
             return None
 
@@ -166,8 +166,7 @@ class Store:
             yield
         except OSError as error:
             raise StoreError(
-                f"{error.filename or self.state}: {error.strerror}; nothing was changed:"
-                " free space or mend permissions"
+                f"{error.filename or self.state}: {error.strerror}; free space or mend permissions"
             ) from None
         finally:
             os.close(handle)

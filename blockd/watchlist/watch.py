@@ -5,11 +5,12 @@ files, since files are replaced by rename.
 """
 
 import asyncio
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from asyncinotify import Inotify, Mask
+from asyncinotify import Event, Inotify, Mask
 
 from blockd.watchlist.sources import is_list_name
 
@@ -20,7 +21,7 @@ LONGEST = 0.5
 """Seconds after which a change counts although events go on."""
 
 _EVENTS = (
-    Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE
+    Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE | Mask.CREATE
     | Mask.DELETE_SELF | Mask.MOVE_SELF
 )  # fmt: skip
 
@@ -63,7 +64,7 @@ class ListWatch:
         loop = asyncio.get_running_loop()
         while True:
             event = await self._inotify.get()
-            if self._matters(event.mask, event.name):
+            if self._matters(event):
                 break
         latest = loop.time() + LONGEST
         while loop.time() < latest:
@@ -73,8 +74,22 @@ class ListWatch:
             except TimeoutError:
                 return
 
-    def _matters(self, mask: Mask, name: Path | None) -> bool:
+    def _matters(self, event: Event) -> bool:
+        name = event.name
         if name is None or not str(name):
-            return bool(mask & (Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.Q_OVERFLOW))
+            return bool(event.mask & (Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.Q_OVERFLOW))
+        if event.mask & Mask.CREATE and not _is_link(event.path):
+            return False  # it is being written; what counts is its closing
         named = any(path.name == name.name for path in self._paths)
         return named or is_list_name(name.name)
+
+
+def _is_link(path: Path | None) -> bool:
+    """Tell whether a new directory entry is a link to a file, which nobody writes and closes."""
+    try:
+        found = path.lstat() if path is not None else None
+    except OSError:
+        return False
+    if found is None:
+        return False
+    return stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink > 1)

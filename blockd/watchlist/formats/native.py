@@ -67,7 +67,7 @@ class _Document:
         for key in document:
             if key not in _TABLES:
                 near = typed.nearest(key, _TABLES)
-                self._error((key,), f"unknown table or key `{key}`{near}")
+                self._error((key,), f"unknown table or key `{typed.bare(key)}`{near}")
         listed: dict[str, Any] = {}
         if "list" in document:
             if isinstance(document["list"], dict):

@@ -46,7 +46,7 @@ def fields(
     for key, value in table.items():
         place = (*path, key)
         if key not in known:
-            report(place, f"unknown key `{key}`{nearest(key, known)}")
+            report(place, f"unknown key `{bare(key)}`{nearest(key, known)}")
             continue
         wanted = known[key].type
         if known[key].many:
@@ -61,6 +61,11 @@ def fields(
         if field.required and name not in table:
             report(path, f'`{name}` is missing; write {name} = "..." with a value of its own')
     return found
+
+
+def bare(text: str) -> str:
+    """Return a text for a message without quotes: short, and with control characters escaped."""
+    return shown(text).strip("'")
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
@@ -182,4 +187,4 @@ def _what(value: object) -> str:
             return "a list"
         case dict():
             return "a table"
-    return shown(str(value)).strip("'")
+    return bare(str(value))
