@@ -23,6 +23,10 @@ def up(given: Setting) -> None:
     verbs = ["watch", "resolve"]
     with_routes = given.config.routes.enabled and _permitted(given)
     if with_routes:
+        from blockd.routes.alone import Alone  # noqa: PLC0415
+
+        # Before anything starts: at the end, another gateway's routes would be withdrawn.
+        Alone(given.config.routes.table).close()
         verbs.append("route")
         table = given.config.routes.table
         output.note(f"routes: added to table {table}, withdrawn at the end")

@@ -5,6 +5,7 @@ changes.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -78,7 +79,8 @@ class ResolverDaemon:
         self._udp: list[UdpListener] = []
         self._link = ""
         self._adopting: asyncio.Task[None] | None = None
-        self._problem = ""
+        self._list_problem = ""
+        self._config_problem = ""
         self._stop = asyncio.Event()
         self._ready = False
 
@@ -88,19 +90,22 @@ class ResolverDaemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reconfigure)
-        server = await control.serve(socket_path, self.status)
-        self._upstreams = Upstreams(self._endpoints(self._config), self._engine.keep)
-        sockets = listening(self._config.resolver.listen)
-        try:
+        endpoints = self._endpoints(self._config)
+        with contextlib.ExitStack() as opened:
+            sockets = listening(self._config.resolver.listen)
+            for sock in sockets:
+                opened.callback(sock.close)
+            self._upstreams = Upstreams(endpoints, self._engine.keep)
+            opened.callback(self._close)
+            server = await control.serve(socket_path, self.status)
+            opened.callback(server.close)
             if await self._first_policy():
                 await self._serve(sockets)
-        finally:
-            server.close()
-            self._upstreams.close()
-            for sock in sockets:
-                sock.close()
-            if self._engine.policy is not None:
-                self._engine.policy.close()
+
+    def _close(self) -> None:
+        self._upstreams.close()
+        if self._engine.policy is not None:
+            self._engine.policy.close()
 
     async def _first_policy(self) -> bool:
         """Wait for a generation; False when a signal came first."""
@@ -164,7 +169,8 @@ class ResolverDaemon:
     def _before_batch(self) -> float:
         """Look for a new generation (one readlink), and return the time."""
         link = self._read_link()
-        if link != self._link and self._adopting is None:
+        # Not before it is ready: `_first_policy` opens the first one, and LMDB no file twice.
+        if link != self._link and self._ready and self._adopting is None:
             self._link = link
             self._adopting = asyncio.create_task(self._adopt_next())
         return time.monotonic()
@@ -180,11 +186,13 @@ class ResolverDaemon:
         try:
             # In a thread: checking a large file's digest must not hold up queries.
             policy = await asyncio.to_thread(self._store.open_after, held)
-            if policy is None:
+            if policy is not None:
+                self._adopt(policy)
+            elif self._store.current() != held:
                 raise StoreError("the new generation is damaged; keeping the one in force")
-            self._adopt(policy)
+            # Else two came in a row, and the later one was adopted in place of the first.
         except BlockdError as error:
-            self._problem = str(error)
+            self._list_problem = str(error)
             log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence, not a traceback
         finally:
             self._adopting = None
@@ -193,7 +201,7 @@ class ResolverDaemon:
         before = self._engine.adopt(policy)
         if before is not None:
             before.close()
-        self._problem = ""
+        self._list_problem = ""
         if self._ready:
             notify(f"STATUS={self._summary()}")
             log.info("adopted generation %d: %d names", policy.number, len(policy))
@@ -206,9 +214,10 @@ class ResolverDaemon:
                 log.warning("[resolver] listen changed: restart the resolver for that")
             endpoints = self._endpoints(config)
         except BlockdError as error:
-            self._problem = str(error)
+            self._config_problem = str(error)
             log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence, not a traceback
         else:
+            self._config_problem = ""
             if tuple(endpoints) != self._upstreams.endpoints:
                 before, self._upstreams = (
                     self._upstreams,
@@ -243,9 +252,9 @@ class ResolverDaemon:
         return {
             "plane": "resolver",
             "ready": self._ready,
-            "generation": policy.number if policy else None,
-            "names": len(policy) if policy else 0,
-            "problem": self._problem,
+            "generation": policy.number if policy is not None else None,
+            "names": len(policy) if policy is not None else 0,
+            "problem": "; ".join(filter(None, (self._list_problem, self._config_problem))),
             "listen": [str(endpoint) for endpoint in self._config.resolver.listen],
             "upstreams": self._upstreams.status(),
             "in_flight": len(self._upstreams.exchanges),

@@ -17,6 +17,7 @@ from asyncinotify import Inotify, Mask
 from blockd.config import Config
 from blockd.errors import BlockdError, KernelError
 from blockd.policy.store import Store
+from blockd.routes.alone import Alone
 from blockd.routes.events import Events, Touched
 from blockd.routes.plane import Plane
 from blockd.service import control
@@ -49,10 +50,11 @@ async def run(
         netns: a network namespace by name; None: this one.
 
     Raises:
-        KernelError: at start alone: routes cannot be changed here.
+        KernelError: at start alone: routes cannot be changed here, or another blockd does.
         StoreError, GuardError: at start alone: the store, its generation or the control
             socket cannot be used.
     """
+    alone = Alone(config.routes.table, netns)
     plane = Plane(config, store, netns)
     wake, stop, hung_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
     _on_signals(wake, stop, hung_up)
@@ -90,6 +92,7 @@ async def run(
             _forget(socket)
         listening.stop()
         plane.close()
+        alone.close()
 
 
 def _on_signals(wake: asyncio.Event, stop: asyncio.Event, hung_up: asyncio.Event) -> None:

@@ -152,11 +152,15 @@ class Plane:
         table = self._reconciler
         if table is None:
             return {
+                "plane": "routes",
+                "ready": False,
                 "generation": None,
                 "enforcing": False,
                 "problems": list(self._problems.values()),
             }
         return {
+            "plane": "routes",
+            "ready": self.ready,
             "generation": self._enforced,
             "enforcing": self._enforced is not None and not table.rules_missing,
             "problems": list(self._problems.values()),
