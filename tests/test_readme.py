@@ -1,0 +1,143 @@
+"""The README is run: its commands are well formed, its examples parse, its tour tells the truth."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from blockd.cli.app import build
+from blockd.terms import Action
+from blockd.watchlist import formats
+from tests import topology
+
+ROOT = topology.repository()
+README = (ROOT / "README.md").read_text("utf-8")
+NAME_SERVER = "198.18.0.53"
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_two_commands_are_marked_and_whole():
+    for marker in ("run", "test"):
+        (command,) = re.findall(rf"<!-- command: {marker} -->\n```sh\n(.*?)```", README, re.DOTALL)
+        done = subprocess.run(["sh", "-n"], check=False, input=command, text=True)
+        assert done.returncode == 0
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install")
+
+
+def test_every_verb_and_action_stands_in_the_tables():
+    for verb in build().commands:
+        assert f"`blockd {verb}" in README or f"`{verb}" in README, verb
+    for action in Action:
+        assert f"| `{action}`" in README, action
+
+
+def test_the_example_list_is_accepted():
+    (example,) = blocks("toml")
+    parsed = formats.parse(example.encode(), "example.toml")
+    assert [str(issue) for issue in parsed.issues] == []
+    assert len(parsed.names) == 4
+    assert len(parsed.prefixes) == 3
+
+
+def test_files_that_are_named_exist():
+    for path in re.findall(r"`?((?:rules|blockd|systemd|seeds)/[\w./-]*)`?", README):
+        assert (ROOT / path.rstrip(".")).exists() or "*" in README, path
+
+
+VARIES = (
+    (r"id: \d+", "id: N"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME"),
+    (r"\S*rules/(\w+\.toml)", r"rules/\1"),
+    (r" +", " "),
+)
+"""What differs from one run to the next."""
+
+
+def steady(text):
+    for pattern, constant in VARIES:
+        text = re.sub(pattern, constant, text)
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def steps():
+    """Return the tour's commands with the output that the README shows for each."""
+    found = []
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output))
+    return found
+
+
+@pytest.fixture
+def tour(tmp_path):
+    """Yield a function that runs a command beside `blockd up` on the defaults, in a namespace."""
+    topology.require()
+    if shutil.which("dig") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("needs dig, and CI must not skip it")
+        pytest.skip("needs dig")
+    for directory in ("blockd", "rules"):
+        shutil.copytree(ROOT / directory, tmp_path / directory)
+    program = tmp_path / ".venv" / "bin" / "blockd"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m blockd "$@"\n')
+    program.chmod(0o755)
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)}
+    environment.pop("XDG_STATE_HOME", None)
+    with topology.namespace("readme") as space:
+        conf = Path("/etc/netns") / space.name
+        conf.mkdir(parents=True)
+        (conf / "resolv.conf").write_text(f"nameserver {NAME_SERVER}\n")
+        try:
+            for prefix in (f"{NAME_SERVER}/32", "2001:db8::53/128"):
+                space.ip(f"route add local {prefix} dev lo")
+            space.sysctl("net.ipv6.ip_nonlocal_bind=1")
+            server = space.popen(
+                sys.executable, "-m", "tests.e2e.internet", stdout=subprocess.PIPE, cwd=ROOT
+            )
+            assert server.stdout.readline() == b"ready\n"
+            with (tmp_path / "log").open("wb") as log:
+                up = space.popen(
+                    str(program), "up", cwd=tmp_path, env=environment,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                )  # fmt: skip
+
+            def run(command):
+                done = subprocess.run(
+                    space.argv("sh", "-c", command), check=False, capture_output=True,
+                    text=True, cwd=tmp_path, env=environment, timeout=30,
+                )  # fmt: skip
+                return done.stdout + done.stderr
+
+            yield run
+            up.send_signal(signal.SIGTERM)
+            assert up.wait(20) == 0, (tmp_path / "log").read_text()
+            assert "withdrawn" in (tmp_path / "log").read_text()
+        finally:
+            shutil.rmtree(conf)
+
+
+@pytest.mark.root
+def test_the_tour_shows_what_happens(tour):
+    for command, output in steps():
+        expected = steady(output)
+        deadline = time.monotonic() + 15
+        while True:
+            said = steady(tour(command))
+            missing = [line for line in expected if line not in said]
+            # What was just changed or started is in force within a fraction of a second.
+            if not missing or time.monotonic() > deadline or command.startswith("printf"):
+                break
+            time.sleep(0.1)
+        assert not missing, f"$ {command}\n" + "\n".join(said)
