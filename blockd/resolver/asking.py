@@ -68,6 +68,8 @@ def ask(server: Endpoint, name: bytes, qtype: int = wire.A, timeout: float = 1.0
             packet = client.recv(65_535)
     except OSError as error:
         raise UnreachableError(f"{server} does not answer: {error}") from None
+    if packet[:2] != query[:2] or packet[12 : 12 + len(question)] != question:
+        raise UnreachableError(f"{server} gave an answer to another question")
     return _read(packet, server)
 
 

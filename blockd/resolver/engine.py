@@ -94,7 +94,9 @@ class Engine:
             cell = "malformed" if broken == wire.FORMERR else "not_implemented"
             return Reply(wire.header_reply(packet, broken), self.counters[cell])
         reply = self._protocol(query, tcp=tcp) or self._decide(query, now, tcp=tcp)
-        if isinstance(reply, Reply) and not tcp and not (query.edns and query.edns.options):
+        # Options make a packet its client's own; long ones would make `hot` large.
+        common = len(packet) <= wire.LEAST_UDP and not (query.edns and query.edns.options)
+        if isinstance(reply, Reply) and common and not tcp:
             self.hot[packet[2:]] = Reply(reply.message[2:], reply.outcome, reply.platform)
         return reply
 

@@ -51,6 +51,8 @@ class _Connection(asyncio.Protocol):
         self._listener = listener
         self._buffer = bytearray()
         self._in_flight = 0
+        self._taking = False
+        self._ended = False
         self._transport: asyncio.Transport
         self._idle: asyncio.TimerHandle | None = None
 
@@ -71,6 +73,7 @@ class _Connection(asyncio.Protocol):
             self._idle.cancel()
 
     def eof_received(self) -> bool:
+        self._ended = True
         return self._in_flight > 0  # a client may close its side and still read: RFC 7766 6.2.4
 
     def data_received(self, data: bytes) -> None:
@@ -78,6 +81,9 @@ class _Connection(asyncio.Protocol):
         self._take()
 
     def _take(self) -> None:
+        if self._taking or self._transport.is_closing():
+            return  # an answer came at once: the loop below takes the next query
+        self._taking = True
         buffer = self._buffer
         while len(buffer) >= 2 and self._in_flight < MOST_IN_FLIGHT:
             length = buffer[0] << 8 | buffer[1]
@@ -87,9 +93,12 @@ class _Connection(asyncio.Protocol):
             del buffer[: 2 + length]
             self._wait()
             self._query(packet)
+        self._taking = False
         if self._transport.is_closing():
             return
-        if self._in_flight >= MOST_IN_FLIGHT:
+        if self._ended and self._in_flight == 0:
+            self._transport.close()  # the last answer to a client that closed its side
+        elif self._in_flight >= MOST_IN_FLIGHT:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
@@ -111,8 +120,7 @@ class _Connection(asyncio.Protocol):
     def _done(self, query: Query, answer: Answer | None) -> None:
         self._in_flight -= 1
         self._send(self._listener.engine.finish(query, answer, tcp=True))
-        if self._buffer and not self._transport.is_closing():
-            self._take()
+        self._take()
 
     def _send(self, reply: Reply | None) -> None:
         if reply is None or self._transport.is_closing():

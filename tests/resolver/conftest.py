@@ -1,0 +1,120 @@
+"""Shared by the resolver's tests: compiled policies, and queries that are parsed already."""
+
+import socket
+from datetime import UTC, date, datetime
+
+import pytest
+
+from blockd.config import Config, ListSection
+from blockd.policy import publish
+from blockd.policy.reader import Policy
+from blockd.policy.store import Store
+from blockd.policy.writer import write
+from blockd.resolver import wire
+from blockd.watchlist import formats
+from blockd.watchlist.compile import compile_rules
+from tests.resolver import messages
+
+RULES = """\
+[list]
+name = "Test list"
+authority = "Example Authority"
+basis = "order"
+reference = "Notice 7"
+
+[[platform]]
+id = "p001"
+domains = ["plain.example", "listed.example", "=only.example", "*.below.example", "open.example"]
+
+[[platform]]
+id = "p002"
+domains = ["zero.example"]
+action = "zero"
+
+[[platform]]
+id = "p003"
+domains = ["silent.example"]
+action = "drop"
+
+[[platform]]
+id = "p004"
+domains = ["refused.example"]
+action = "refused"
+
+[[platform]]
+id = "p005"
+domains = ["page.example"]
+action = "address"
+addresses = ["198.18.0.1", "2001:db8::1"]
+ttl = 5
+
+[[platform]]
+id = "p006"
+domains = ["nodata.example"]
+action = "nodata"
+
+[[allow]]
+domains = ["good.listed.example", "open.example"]
+reason = "a test"
+"""
+
+
+def compiled(directory, text, number):
+    """Return a policy of native rules, open; the caller closes it."""
+    parsed = formats.parse(text.encode(), "list.toml")
+    assert not parsed.issues
+    path = directory / f"{number:08d}.mdb"
+    write(path, number, compile_rules([parsed], date(2026, 1, 1)))
+    return Policy(path)
+
+
+@pytest.fixture(scope="session")
+def policy(tmp_path_factory):
+    """The rules above, as generation 41."""
+    made = compiled(tmp_path_factory.mktemp("policy"), RULES, 41)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_policy(tmp_path):
+    """Make further policies: a function of names that are listed."""
+    made = []
+
+    def make(*domains):
+        text = f'[[platform]]\nid = "x"\ndomains = {list(domains)}\n'
+        made.append(compiled(tmp_path, text, 50 + len(made)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture(scope="session")
+def committing():
+    """Commit rules to the store of a directory as `blockd compile` does; returns the generation."""
+
+    def commit(directory, text=RULES):
+        rules = directory / "rules.toml"
+        rules.write_text(text)
+        config = Config(list=ListSection(paths=(str(rules),)))
+        return publish.publish(Store(directory / "state"), config, datetime.now(UTC)).number
+
+    return commit
+
+
+@pytest.fixture(scope="session")
+def ipv6():
+    """Skip where loopback has no IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError as error:
+        pytest.skip(f"no IPv6 on loopback: {error}")
+
+
+@pytest.fixture(scope="session")
+def asked():
+    """Return what the resolver sees of a query; takes what `messages.query` takes."""
+    return lambda *args, **options: wire.parse_query(messages.query(*args, **options))

@@ -1,0 +1,196 @@
+"""Replies of upstreams: parsed once, kept as bytes, aged by their TTLs alone."""
+
+import struct
+
+import dnslib
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from blockd.errors import FormError
+from blockd.resolver import wire
+from blockd.resolver.reply import LONGEST, Answer, parse_reply
+from tests.resolver.messages import query, raw, read, records, reply
+
+QUERY = query()
+END = 12 + len(b"\3www\7example\0\0\1\0\1")
+QUESTION = QUERY[12:END]
+OPT = b"\0" + wire.RECORD.pack(wire.OPT, 1232, 0, 0)
+SOA = "example 600 SOA localhost. nobody.invalid. 1 2 3 4 {}"
+
+
+def whole(answer):
+    """Put an answer behind a header and the question again."""
+    head = struct.pack("!HH", 0x1234, wire.QR | answer.rcode & 0xF) + b"\0\1" + answer.counts
+    return head + QUESTION + answer.body
+
+
+def parsed(*zone, **header):
+    return parse_reply(reply(QUERY, *zone, **header), END)
+
+
+def test_records_are_kept_and_opt_is_taken_out():
+    packet = reply(QUERY, "www.example 60 CNAME a.example", "a.example 30 A 198.18.0.1", ad=1)
+    answer = parse_reply(packet, END)
+    assert (answer.rcode, answer.flags, answer.lifetime) == (wire.NOERROR, wire.AD, 30)
+    assert answer.counts == b"\0\2\0\0\0\0"
+    assert packet[END:] == answer.body + packet[-11:]
+    message = read(whole(answer))
+    assert records(message.answer) == ["www.example. CNAME a.example.", "a.example. A 198.18.0.1"]
+    assert (message.additional, message.edns) == ([], -1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "authority", "header", "lifetime"),
+    [
+        (["www.example 60 A 198.18.0.1", "www.example 50 A 198.18.0.2"], [], {}, 50),
+        (["www.example 60 A 198.18.0.1"], [SOA.format(5)], {}, 60),
+        (["www.example 0 A 198.18.0.1"], [], {}, 0),
+        (["www.example 99999999 A 198.18.0.1"], [], {}, LONGEST),
+        (["www.example 60 A 198.18.0.1"], [], {"tc": 1}, 0),
+        ([], [SOA.format(300)], {}, 300),
+        ([], [SOA.format(900)], {}, 600),
+        ([], [SOA.format(300)], {"rcode": 3}, 300),
+        (["www.example 60 CNAME a.example"], [SOA.format(300)], {"rcode": 3}, 60),
+        ([], [SOA.format(999999)], {"rcode": 3}, 600),
+        ([], [], {}, 0),
+        ([], [], {"rcode": 3}, 0),
+        ([], ["example 60 NS ns.example"], {}, 0),
+        ([], [SOA.format(300)], {"rcode": 2}, 0),
+        ([], [SOA.format(300)], {"rcode": 5}, 0),
+        (["www.example 60 A 198.18.0.1"], [], {"rcode": 2}, 0),
+    ],
+)
+def test_how_long_an_answer_is_kept(zone, authority, header, lifetime):
+    assert parsed(*zone, authority=authority, **header).lifetime == lifetime
+
+
+@pytest.mark.parametrize(
+    ("ttl", "lifetime"), [(0x7FFFFFFF, LONGEST), (0x80000000, 0), (0xFFFFFFFF, 0)]
+)
+def test_a_ttl_with_the_upper_bit_is_zero(ttl, lifetime):
+    record = b"\xc0\x0c" + wire.RECORD.pack(1, 1, ttl, 4) + b"\xc6\x12\0\1"
+    answer = parse_reply(raw(QUESTION, record, flags=0x8180, counts=(1, 1, 0, 0)), END)
+    assert answer.lifetime == lifetime
+
+
+def test_unknown_types_and_classes_pass_untouched():
+    record = b"\xc0\x0c" + wire.RECORD.pack(65280, 7, 60, 5) + b"\xff\xc0\x0c\0\1"
+    answer = parse_reply(raw(QUESTION, record, OPT, flags=0x8180, counts=(1, 1, 0, 1)), END)
+    assert answer == Answer(0, 0, b"\0\1\0\0\0\0", record, ((6, 60),), 60)
+
+
+def test_opt_gives_the_upper_bits_of_the_rcode():
+    badvers = b"\0" + wire.RECORD.pack(wire.OPT, 1232, 0x01000000, 0)
+    packet = raw(QUESTION, badvers, flags=0x8180, counts=(1, 0, 0, 1))
+    assert parse_reply(packet, END).rcode == wire.BADVERS
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_opt_may_stand_anywhere_among_the_additional_records(place):
+    message = dnslib.DNSRecord.parse(reply(QUERY, "www.example 60 A 198.18.0.9", edns=False))
+    extra = (
+        "ns.example 60 A 198.18.0.1\nns.example 60 AAAA 2001:db8::1\nb.ns.example 9 A 198.18.0.2"
+    )
+    message.add_ar(*dnslib.RR.fromZone(extra))
+    message.ar.insert(place, dnslib.EDNS0(udp_len=1232))
+    answer = parse_reply(bytes(message.pack()), END)
+    kept = read(whole(answer))
+    assert answer.counts == b"\0\1\0\0\0\3"
+    assert records(kept.answer) == ["www.example. A 198.18.0.9"]
+    assert records(kept.additional) == [
+        "ns.example. A 198.18.0.1", "ns.example. AAAA 2001:db8::1", "b.ns.example. A 198.18.0.2",
+    ]  # fmt: skip
+    assert [ttl for _, ttl in answer.ttls] == [60, 60, 60, 9]
+
+
+A = b"\xc0\x0c" + wire.RECORD.pack(1, 1, 60, 4) + b"\xc6\x12\0\1"
+
+
+@pytest.mark.parametrize(
+    ("records_sent", "counts", "part"),
+    [
+        ([A], (1, 2, 0, 0), "within a"),
+        ([A[:-1]], (1, 1, 0, 0), "record's data"),
+        ([A[:5]], (1, 1, 0, 0), "within a record"),
+        ([A[:1]], (1, 1, 0, 0), "within a record"),
+        ([b"\x80" + A], (1, 1, 0, 0), "unknown kind"),
+        ([b"\3ab"], (1, 1, 0, 0), "within a name"),
+        ([OPT, OPT], (1, 0, 0, 2), "OPT twice"),
+        ([OPT], (1, 1, 0, 0), "out of place"),
+        ([OPT, A[:-1] + b"\1", A[:-1]], (1, 0, 0, 3), "record's data"),
+        ([OPT, b"\xff\xff" + A[2:]], (1, 0, 0, 2), "does not parse"),
+    ],
+)
+def test_malformed_replies(records_sent, counts, part):
+    with pytest.raises(FormError, match=part):
+        parse_reply(raw(QUESTION, *records_sent, flags=0x8180, counts=counts), END)
+
+
+def test_octets_behind_the_records_are_left_out():
+    packet = raw(QUESTION, A, flags=0x8180, counts=(1, 1, 0, 0))
+    assert parse_reply(packet + b"junk", END) == parse_reply(packet, END)
+
+
+few = st.integers(0, 3)
+
+
+@given(
+    few, few, few, st.lists(st.sampled_from([A, OPT, b"\0", b"\xc0\x0c"]) | st.binary(max_size=30))
+)
+@example(0, 0, 2, [OPT, b"\xc0\x30" + A[2:]])
+def test_arbitrary_bytes_give_an_answer_or_a_form_error_and_nothing_else(a, b, c, parts):
+    answer_or_form_error(raw(QUESTION, *parts, flags=0x8180, counts=(1, a, b, c)))
+
+
+RICH = reply(
+    QUERY,
+    "www.example 60 CNAME a.example",
+    "a.example 50 A 198.18.0.1",
+    "a.example 40 TXT 'x y' z",
+    "a.example 30 HTTPS 1 . alpn=h2 ipv4hint=198.18.0.1",
+    "a.example 20 MX 5 mail.example",
+    authority=[SOA.format(5), "example 60 NS ns.example"],
+)
+
+
+@given(st.data())
+def test_so_do_damaged_replies(data):
+    moved = OPT if data.draw(st.booleans()) else b""
+    packet = bytearray(RICH[:-11] + moved + RICH[-11:] + A)
+    packet[11] += 1 + bool(moved)
+    for _ in range(data.draw(st.integers(0, 4))):
+        packet[data.draw(st.integers(END, len(packet) - 1))] = data.draw(st.integers(0, 255))
+    answer_or_form_error(bytes(packet[: data.draw(st.integers(END, len(packet)))]))
+    answer_or_form_error(bytes(packet))
+
+
+def answer_or_form_error(packet):
+    try:
+        answer = parse_reply(packet, END)
+    except FormError:
+        return
+    assert isinstance(answer, Answer)
+    assert 0 <= answer.lifetime <= LONGEST
+    assert len(answer.ttls) == sum(struct.unpack("!HHH", answer.counts))
+    assert len(answer.aged(7)) == len(answer.body)
+    # What is kept is whole: it reads the same when it comes again.
+    again = parse_reply(whole(answer), END)
+    assert (again.body, again.counts) == (answer.body, answer.counts)
+
+
+@given(st.lists(st.integers(0, 0x7FFFFFFF), min_size=1, max_size=8), st.integers(-5, 2**31))
+def test_ttls_count_down_to_zero_and_nothing_else_changes(ttls, seconds):
+    records_sent = [
+        b"\xc0\x0c" + wire.RECORD.pack(1, 1, ttl, 4) + bytes((198, 18, 0, number))
+        for number, ttl in enumerate(ttls)
+    ]
+    packet = raw(QUESTION, *records_sent, OPT, flags=0x8180, counts=(1, len(ttls), 0, 1))
+    answer = parse_reply(packet, END)
+    assert answer.aged(0) == answer.body == packet[END:-11]
+    aged = parse_reply(whole(answer._replace(body=answer.aged(seconds))), END)
+    assert [ttl for _, ttl in aged.ttls] == [max(0, ttl - max(0, seconds)) for ttl in ttls]
+    at_zero = bytearray(answer.aged(seconds))
+    for at, ttl in answer.ttls:
+        at_zero[at : at + 4] = ttl.to_bytes(4, "big")
+    assert bytes(at_zero) == answer.body

@@ -1,0 +1,81 @@
+"""Upstreams from resolv.conf, and never the resolver itself."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blockd.config import Endpoint
+from blockd.errors import UpstreamError
+from blockd.resolver.resolvconf import MOST, upstreams
+
+TRIAL = ["127.0.0.1:5300"]
+ANY = ["0.0.0.0:53", "[::]:53"]
+
+
+def found(text, listen=TRIAL):
+    return [str(each) for each in upstreams(text, [Endpoint.parse(own) for own in listen])]
+
+
+ONE = ["198.18.0.53:53"]
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("nameserver 198.18.0.53\n", ONE),
+        ("nameserver 2001:db8::53", ["[2001:db8::53]:53"]),
+        ("nameserver\t198.18.0.53\n", ONE),
+        ("  nameserver \t 198.18.0.53  \r\n", ONE),
+        ("nameserver 198.18.0.53 # ours\nnameserver 198.18.0.54;x\n", [*ONE, "198.18.0.54:53"]),
+        ("# nameserver 198.18.0.1\n;nameserver 198.18.0.2\nnameserver 198.18.0.53\n", ONE),
+        ("search a.example\noptions edns0\nnameserver 198.18.0.53\n", ONE),
+        ("nameserver fe80::1%eth0\nnameserver 198.18.0.53\n", ONE),
+        ("nameserver\nnameserver x\nnameservers 198.18.0.1\nnameserver 198.18.0.53", ONE),
+        (
+            "".join(f"nameserver 198.18.0.{n}\n" for n in range(1, 9)),
+            ["198.18.0.1:53", "198.18.0.2:53", "198.18.0.3:53"],
+        ),
+        ("nameserver 127.0.0.1\n", ["127.0.0.1:53"]),
+    ],
+)
+def test_what_is_read(text, servers):
+    assert found(text) == servers
+
+
+@pytest.mark.parametrize(
+    ("text", "listen", "servers"),
+    [
+        ("nameserver 127.0.0.1\nnameserver 198.18.0.53\n", ANY, ["198.18.0.53:53"]),
+        ("nameserver 127.0.0.53\nnameserver 198.18.0.53\n", ANY, ["198.18.0.53:53"]),
+        ("nameserver ::1\nnameserver 198.18.0.53\n", ANY, ["198.18.0.53:53"]),
+        ("nameserver 198.18.0.1\nnameserver 198.18.0.53\n", ["198.18.0.1:53"], ["198.18.0.53:53"]),
+        ("nameserver 127.0.0.1\n", ["127.0.0.1:5300"], ["127.0.0.1:53"]),
+        ("nameserver 127.0.0.1\n", ["198.18.0.1:53"], ["127.0.0.1:53"]),
+    ],
+)
+def test_the_resolver_is_not_its_own_upstream(text, listen, servers):
+    assert found(text, listen) == servers
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", "names no usable server"),
+        ("search a.example\n", "names no usable server"),
+        ("nameserver 127.0.0.1\n", r"names only this resolver \(127.0.0.1:53\)"),
+    ],
+)
+def test_none_is_an_error_that_says_what_to_set(text, part):
+    with pytest.raises(UpstreamError, match=f"{part}.*; set \\[resolver\\] upstreams"):
+        found(text, ANY)
+
+
+WORD = st.sampled_from(["nameserver", "198.18.0.1", "::1", "#", ";", " ", "\t", "\n", "%", "["])
+
+
+@given(st.lists(WORD | st.text(max_size=5), max_size=30).map("".join))
+def test_any_text_gives_servers_or_the_error(text):
+    with contextlib.suppress(UpstreamError):
+        assert 1 <= len(found(text)) <= MOST
