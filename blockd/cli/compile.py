@@ -74,6 +74,7 @@ def _wait(given: Setting, number: int, timeout: float) -> list[str]:
     """
     import time  # noqa: PLC0415
 
+    from blockd.cli.status import problems_of  # noqa: PLC0415
     from blockd.errors import UnreachableError  # noqa: PLC0415
     from blockd.service import control  # noqa: PLC0415
 
@@ -93,10 +94,10 @@ def _wait(given: Setting, number: int, timeout: float) -> list[str]:
                 said.append(f"{plane}: enforces generation {adopted}")
                 break
             if time.monotonic() >= deadline:
-                problem = status.get("problem") or "it gives no reason"
+                problems = "; ".join(problems_of(status)) or "it gives no reason"
                 raise UnreachableError(
                     f"{plane} still enforces generation {adopted}, not {number}, after"
-                    f" {timeout:g} s: {problem}"
+                    f" {timeout:g} s: {problems}"
                 )
             time.sleep(_LOOK)
     return said

@@ -18,6 +18,8 @@ def history(given: Setting, *, json: bool) -> None:
         output.json(records)
         return
     current = store.current()
+    if current is None:
+        output.note(f"no generation in {given.state} yet; run `blockd compile`")
     output.table(
         ("", "generation", "committed (UTC)", "why", "added", "removed", "changed", "names",
          "prefixes", "from"),

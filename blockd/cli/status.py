@@ -31,7 +31,7 @@ def status(given: Setting, *, json: bool) -> None:
         _show(given, record, daemons)
     if any(answer is None for answer in daemons.values()):
         raise click.exceptions.Exit(4)
-    if record is None or any(_problems(answer or {}) for answer in daemons.values()):
+    if record is None or any(problems_of(answer or {}) for answer in daemons.values()):
         raise click.exceptions.Exit(1)
 
 
@@ -49,7 +49,7 @@ def _ask(given: Setting, name: str) -> dict[str, Any] | None:
         return None
 
 
-def _problems(answer: dict[str, Any]) -> list[str]:
+def problems_of(answer: dict[str, Any]) -> list[str]:
     """Return what a daemon says is wrong."""
     found = [str(problem) for problem in answer.get("problems", ())]
     return [*found, answer["problem"]] if answer.get("problem") else found
@@ -73,7 +73,7 @@ def _show(
         ],
     )
     for name, answer in daemons.items():
-        for problem in _problems(answer or {}):
+        for problem in problems_of(answer or {}):
             output.line(f"{name}: {problem}")
     resolver, routes = daemons.get("resolver"), daemons.get("routes")
     if resolver:
@@ -100,7 +100,7 @@ def _in_force(given: Setting, record: "Record") -> list[tuple[str, object]]:
 
 
 def _state(answer: dict[str, Any]) -> str:
-    if _problems(answer):
+    if problems_of(answer):
         return "problem"
     return "ready" if answer.get("ready", True) else "waiting"
 

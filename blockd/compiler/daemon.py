@@ -62,6 +62,7 @@ class CompilerDaemon:
         self._reload = reload
         self._problem = ""
         self._problem_since: datetime | None = None
+        self._misconfigured = ""
         self._issues: tuple[Issue, ...] = ()
         self._outcome: Outcome | None = None
         self._stop = asyncio.Event()
@@ -175,7 +176,10 @@ class CompilerDaemon:
         try:
             self._config = self._reload()
         except BlockdError as error:
+            self._misconfigured = str(error)
             log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence
+        else:
+            self._misconfigured = ""
 
     def _hang_up(self) -> None:
         self._hangup = True
@@ -188,7 +192,8 @@ class CompilerDaemon:
     def _summary(self) -> str:
         number = self._store.current()
         state = f"generation {number}" if number else "no generation yet"
-        return f"{state}; refused: {self._problem}" if self._problem else state
+        problem = self._problem or self._misconfigured
+        return f"{state}; refused: {problem}" if problem else state
 
     def status(self) -> dict[str, Any]:
         """Return the status that the control socket gives."""
@@ -196,7 +201,7 @@ class CompilerDaemon:
             "plane": "compiler",
             "ready": True,
             "generation": self._store.current(),
-            "problem": self._problem,
+            "problem": self._problem or self._misconfigured,
             "problem_since": self._problem_since,
             "issues": [str(issue) for issue in self._issues],
             "held": self._outcome is not None and self._outcome.held,

@@ -65,9 +65,12 @@ def of_address(data: bytes, start: int, end: int) -> Iterator[tuple[Prefix, str]
     found = messages.attributes(data, start + 8, end)
     peer = found.get(_ADDRESS)
     own = found.get(_LOCAL, peer)
-    yield messages.to_prefix(family, own, WIDTH[family]), "address of this host"
-    if data[start + 1]:  # an absurd /0 on an interface must not switch everything off
-        yield messages.to_prefix(family, peer, data[start + 1]), "connected network"
+    itself = messages.to_prefix(family, own, WIDTH[family])
+    yield itself, "address of this host"
+    network = messages.to_prefix(family, peer, data[start + 1])
+    # An absurd /0 on an interface must not switch everything off.
+    if network.length and network != itself:
+        yield network, "connected network"
 
 
 def of_main_route(data: bytes, start: int, end: int) -> Iterator[tuple[Prefix, str]]:
@@ -96,7 +99,7 @@ def _hops(family: int, found: dict[int, bytes]) -> Iterator[Prefix]:
     at = 0
     while at + 8 <= len(nexthops):  # rtnexthop: u16 length, flags, hops, interface
         length = int.from_bytes(nexthops[at : at + 2], messages.ORDER)
-        if length < 8:
+        if length < 8 or at + length > len(nexthops):
             return
         yield from _hops(family, messages.attributes(nexthops, at + 8, at + length))
         at += (length + 3) & ~3

@@ -4,6 +4,7 @@ They end with it, whatever ends it. What each of them does is its own business.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import signal
 import sys
@@ -55,6 +56,8 @@ class Children:
                 *self._command, verb, stdin=asyncio.subprocess.DEVNULL, preexec_fn=_end_with_parent
             )
             self._running[verb] = child
+            if self._stop.is_set():  # the signal came while it was being started
+                self._pass_on(signal.SIGTERM)
             status = await child.wait()
             del self._running[verb]
             if self._stop.is_set():
@@ -69,7 +72,8 @@ class Children:
 
     def _pass_on(self, number: int) -> None:
         for child in self._running.values():
-            child.send_signal(number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and is not reaped yet
+                child.send_signal(number)
 
 
 def _end_with_parent() -> None:

@@ -22,11 +22,12 @@ async def serve(path: Path, status: Callable[[], dict[str, Any]]) -> asyncio.Abs
     """Answer every connection to the socket with the status of that moment.
 
     Args:
-        path: where the socket is made; a stale one of a killed daemon is replaced.
+        path: where the socket is made; a stale one of a killed daemon is replaced, but never
+            that of a living one, which would be out of reach from then on.
         status: called once a connection, must not block.
 
     Raises:
-        StoreError: the socket cannot be made there.
+        StoreError: the socket cannot be made there, or another daemon answers on it.
     """
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,6 +36,11 @@ async def serve(path: Path, status: Callable[[], dict[str, Any]]) -> asyncio.Abs
             await writer.drain()
         writer.close()
 
+    if _answered(path):
+        raise StoreError(
+            f"another daemon answers on {path}: stop it, or give this one a directory of its own"
+            " with --state or [service] run"
+        )
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at start
@@ -46,6 +52,18 @@ async def serve(path: Path, status: Callable[[], dict[str, Any]]) -> asyncio.Abs
             " make the directory writable for this user or set [service] run"
         ) from None
     return server
+
+
+def _answered(path: Path) -> bool:
+    """Tell whether something listens there; a socket of a process that has gone refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as client:
+        try:
+            client.connect(str(path))
+        except BlockingIOError:  # so many are waiting already that it must be alive
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def ask(path: Path, timeout: float = 1.0) -> dict[str, Any]:

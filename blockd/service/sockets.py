@@ -3,7 +3,9 @@
 Inherited ones win. Errors say which address, why, and what to do about it.
 """
 
+import contextlib
 import errno
+import itertools
 import os
 import socket
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ BACKLOG = 1024
 RECEIVE_BUFFER = 8 << 20
 """Octets asked for: a second of 10,000 queries, each of which costs some 768 in the kernel."""
 
+_OVER = {socket.SOCK_DGRAM: "UDP", socket.SOCK_STREAM: "TCP"}
+
 _IP_FREEBIND = 15  # linux/in.h; IPv6 has its own number
 _IPV6_FREEBIND = 78  # linux/in6.h
 
@@ -25,20 +29,21 @@ def listening(endpoints: Sequence[Endpoint]) -> list[socket.socket]:
 
     Raises:
         ConfigError: an address cannot be bound, or the inherited sockets are others than the
-            configured ones; both are named.
+            configured ones, or lack one of UDP and TCP; both sides are named.
     """
     inherited = _inherited()
     if not inherited:
-        return [
-            _bound(endpoint, kind)
-            for endpoint in endpoints
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)
-        ]
-    given = sorted({_endpoint(sock) for sock in inherited})
-    wanted = sorted({str(endpoint) for endpoint in endpoints})
+        with contextlib.ExitStack() as on_failure:
+            made = []
+            for endpoint, kind in itertools.product(endpoints, _OVER):
+                made.append(on_failure.enter_context(_bound(endpoint, kind)))
+            on_failure.pop_all()
+            return made
+    given = sorted(f"{_endpoint(sock)} over {_OVER.get(sock.type, '?')}" for sock in inherited)
+    wanted = sorted(f"{endpoint} over {over}" for endpoint in endpoints for over in _OVER.values())
     if given != wanted:
         raise ConfigError(
-            f"systemd passed sockets for {', '.join(given)}, but [resolver] listen says"
+            f"systemd passed sockets for {', '.join(given)}, but [resolver] listen asks for"
             f" {', '.join(wanted)}; change one of them (blockd-resolver.socket or blockd.toml)"
         )
     return inherited

@@ -1,0 +1,19 @@
+"""Shared by the command line's tests."""
+
+import pytest
+
+from tests import topology
+from tests.cli.program import Gateway, free_port
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    """A gateway without routes, whose list has not been compiled yet."""
+    return Gateway(tmp_path, free_port())
+
+
+@pytest.fixture
+def space():
+    """A network namespace, the only place where routes may be touched."""
+    with topology.namespace() as made:
+        yield made

@@ -1,0 +1,112 @@
+"""`blockd check`: every problem at its line, and nothing is changed."""
+
+import pytest
+
+from tests.cli.program import RULES
+
+WRONG = """\
+[[platform]]
+id = "p001"
+domains = ["a.example", "b..example"]
+prefixes = ["198.18.1.0/28", "198.18.1.1/28"]
+"""
+
+
+def test_a_good_list_is_counted(gateway):
+    done = gateway.run("check")
+    said = "accepted: 3 names and 3 prefixes of 2 rules in 1 files\n"
+    assert done == (0, said, "")
+
+
+def test_every_problem_stands_at_its_line(gateway):
+    path = gateway.write(WRONG)
+    done = gateway.run("check")
+    assert done.status == 1
+    assert [line.partition(": ")[0] for line in done.out.splitlines()] == [
+        f"{path}:3",
+        f"{path}:4",
+    ]
+    assert all(": error: " in line for line in done.out.splitlines())
+    assert done.err.startswith(f"blockd: {path}: refused: 2 errors, the first at line 3: ")
+
+
+def test_json_says_the_same(gateway):
+    path = gateway.write(WRONG)
+    done = gateway.run("check", "--json")
+    assert done.status == 1
+    found = done.json
+    assert found["accepted"] is False
+    assert [issue["line"] for issue in found["issues"]] == [3, 4]
+    assert {issue["source"] for issue in found["issues"]} == {str(path)}
+    assert {issue["severity"] for issue in found["issues"]} == {"error"}
+    assert len(found["refusals"]) == 1
+    gateway.write(RULES)
+    found = gateway.run("check", "--json").json
+    assert found == {
+        "accepted": True,
+        "refusals": [],
+        "issues": [],
+        "rules": 2,
+        "names": 3,
+        "prefixes": 3,
+        "expired": 0,
+        "not_enforced": 0,
+    }
+
+
+def test_paths_take_the_place_of_the_configured_lists(gateway):
+    gateway.write(WRONG)
+    other = gateway.place / "other.list"
+    other.write_text("a.example\nb.example\n")
+    done = gateway.run("check", str(other))
+    assert done == (0, "accepted: 2 names and 0 prefixes of 1 rules in 1 files\n", "")
+    both = gateway.run("check", str(other), str(gateway.rules))
+    assert both.status == 1
+
+
+def test_nothing_is_changed(gateway):
+    for text in (RULES, WRONG):
+        gateway.write(text)
+        before = sorted(gateway.place.rglob("*"))
+        gateway.run("check")
+        assert sorted(gateway.place.rglob("*")) == before
+
+
+def test_expired_and_shadowed_entries_are_counted(gateway):
+    gateway.write(
+        RULES.replace("2099-12-31", "2026-01-01")
+        + '[[platform]]\nid = "p002"\ndomains = ["b.example"]\nenforce = false\n'
+    )
+    done = gateway.run("check")
+    assert done.status == 0
+    assert "; 4 entries have expired; 1 entries are not enforced" in done.out
+
+
+def test_a_warning_is_shown_and_refuses_nothing(gateway):
+    gateway.write("x\n", name="notes")
+    done = gateway.run("check")
+    assert done.status == 0
+    assert "notes: warning: passed over: " in done.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("bad", "status"), [("b..example\n", 0), ("b..example\nc..example\n", 1), ("co.uk\n", 0)]
+)
+def test_a_feed_may_have_bad_entries_within_its_budget(gateway, bad, status):
+    good = "".join(f"a{number}.example\n" for number in range(100))
+    gateway.write(good + bad, name="feed.txt")
+    done = gateway.run("check")
+    assert done.status == status
+    assert "feed.txt:101: " in done.out
+    assert ("feed.txt: refused: 2 of 102 entries are bad" in done.err) is bool(status)
+
+
+@pytest.mark.parametrize(
+    "text", ["<!DOCTYPE html>\n<html></html>\n", "a.example\nb.exam", ""], ids=repr
+)
+def test_what_cannot_be_a_list_is_refused_whole(gateway, text):
+    gateway.write(text, name="feed.txt")
+    done = gateway.run("check")
+    assert done.status == 1
+    assert "feed.txt" in done.err
+    assert "nothing was changed" in done.err

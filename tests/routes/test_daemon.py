@@ -1,0 +1,194 @@
+"""The route daemon as a process, in namespaces of our own: it follows, mends, and keeps."""
+
+import signal
+
+import pytest
+
+from blockd.prefixes import Prefix
+from blockd.routes.plan import Kind, diff
+from blockd.service import control
+from tests import topology
+from tests.cli.program import RULES, Gateway, daemon, until
+from tests.routes.test_kernel import TABLE
+
+pytestmark = pytest.mark.root
+
+STATIC = 4  # linux/rtnetlink.h: another's mark
+ROUTE = "route show table 5354"
+OTHER = RULES.replace("198.18.1.0/28", "198.18.2.0/28")
+
+
+@pytest.fixture
+def space():
+    with topology.namespace() as made:
+        yield made
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    made = Gateway(tmp_path)
+    made.configure(routes=True)
+    return made
+
+
+@pytest.fixture
+def start(gateway, space):
+    """Start the daemon in the namespace; it is ended with the test."""
+    return lambda: daemon(gateway.argv("route"), gateway.place, space=space)
+
+
+@pytest.fixture
+def running(gateway, start):
+    """The daemon, when it enforces the first generation."""
+    gateway.run("compile")
+    with start() as routes:
+        routes.notices.until("READY=1")
+        yield routes
+
+
+def status(gateway):
+    return control.ask(gateway.control("routes"), timeout=10)
+
+
+def enforces(gateway, number):
+    until(lambda: status(gateway)["generation"] == number)
+
+
+def test_it_waits_for_the_first_generation_and_is_ready_with_it(gateway, space, start):
+    with start() as routes:
+        ((waiting,),) = routes.notices.until("STATUS=Waiting")
+        assert waiting == "STATUS=Waiting for the first generation: run `blockd compile`"
+        until(gateway.control("routes").exists)
+        assert status(gateway)["ready"] is False
+        gateway.run("compile")
+        *_, told, ready = routes.notices.until("READY=1")
+        assert (told, ready) == (["STATUS=Generation 1: 3 routes"], ["READY=1"])
+        assert "198.18.1.0/28" in space.ip(ROUTE)
+
+
+def test_it_may_be_ready_without_a_list(gateway, start):
+    gateway.configure("[service]\nstart_without_list = true\n", routes=True)
+    with start() as routes:
+        routes.notices.until("READY=1")
+        assert status(gateway)["generation"] is None
+
+
+def test_a_new_generation_is_followed(gateway, space, running):
+    gateway.write(OTHER)
+    gateway.run("compile")
+    enforces(gateway, 2)
+    assert "198.18.2.0/28" in space.ip(ROUTE)
+    assert "198.18.1.0/28" not in space.ip(ROUTE)
+    logged = running.logged("enforcing generation 2")
+    assert "installing: blackhole 198.18.2.0/28" in logged
+    assert "withdrawing: blackhole 198.18.1.0/28, protocol 177" in logged
+
+
+@pytest.mark.parametrize(
+    ("harm", "shown", "back"),
+    [
+        ("route del 198.18.1.0/28 table 5354", ROUTE, "198.18.1.0/28"),
+        ("-6 route flush table 5354", f"-6 {ROUTE}", "2001:db8:1::/48"),
+        ("rule del pref 5354", "rule", "5354"),
+        ("-6 rule del pref 5354", "-6 rule", "5354"),
+        ("link set lo down", f"-6 {ROUTE}", "2001:db8:1::/48"),
+    ],
+)
+def test_what_others_take_away_is_back_at_once(space, running, harm, shown, back):
+    space.ip(harm)
+    until(lambda: back in space.ip(shown, check=False), within=5)
+    running.logged("restoring: ")
+
+
+def test_foreign_routes_are_told_and_left(gateway, space, running):
+    space.ip("route add blackhole 198.18.9.0/24 proto static table 5354")
+    until(lambda: status(gateway)["foreign"] == ["blackhole 198.18.9.0/24, protocol 4"])
+    running.logged("foreign: blackhole 198.18.9.0/24")
+    running.end()
+    assert "198.18.9.0/24" in space.ip(ROUTE)
+
+
+def test_a_hangup_reads_the_configuration_again(gateway, space, running):
+    gateway.configure('protect = ["198.18.1.4/30"]\n', routes=True)
+    running.process.send_signal(signal.SIGHUP)
+    said = running.notices.until("READY=1")
+    assert any(message[0] == "RELOADING=1" for message in said)
+    assert "throw 198.18.1.4/30" in space.ip(ROUTE)
+    assert status(gateway)["problems"] == []
+
+
+def test_a_wrong_configuration_changes_nothing_and_is_shown_until_mended(gateway, space, running):
+    gateway.configure("tables = 1\n", routes=True)
+    running.process.send_signal(signal.SIGHUP)
+    running.notices.until("READY=1")
+    (problem,) = status(gateway)["problems"]
+    assert problem.endswith("unknown key `routes.tables`; did you mean `table`?; nothing changed")
+    assert "198.18.1.0/28" in space.ip(ROUTE)
+    gateway.configure(routes=True)
+    gateway.write(OTHER)
+    gateway.run("compile")
+    enforces(gateway, 2)  # the list is followed as before
+    assert status(gateway)["problems"] == [problem]
+    running.process.send_signal(signal.SIGHUP)
+    running.notices.until("READY=1")
+    assert status(gateway)["problems"] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_however_it_ends_its_routes_stay_and_the_next_one_finds_them(
+    gateway, space, running, start, number
+):
+    held = space.ip(ROUTE), space.ip(f"-6 {ROUTE}"), space.ip("rule")
+    assert running.end(number) == (-number if number == signal.SIGKILL else 0)
+    assert (space.ip(ROUTE), space.ip(f"-6 {ROUTE}"), space.ip("rule")) == held
+    assert gateway.control("routes").exists() is (number == signal.SIGKILL)
+    with start() as again:
+        again.notices.until("READY=1")
+        assert "seen: 3 routes, right as they are" in again.logged("enforcing generation 1")
+        assert status(gateway)["counters"]["installed"] == 0
+    assert (space.ip(ROUTE), space.ip(f"-6 {ROUTE}"), space.ip("rule")) == held
+
+
+def test_lost_notices_lead_to_a_scan_of_everything(gateway, space, running):
+    """While it is stopped, more happens in its table than its socket holds."""
+    many = {Prefix(4, (198 << 24 | 19 << 16) + number, 32): Kind.THROW for number in range(8000)}
+
+    def storm():
+        from blockd.routes.kernel import Kernel
+
+        topology.assert_isolated()
+        with Kernel(TABLE, STATIC) as stranger:
+            for wanted in (many, {}, many, {}):
+                stranger.apply(diff(wanted, stranger.routes(), STATIC))
+
+    running.process.send_signal(signal.SIGSTOP)
+    try:
+        space.call(storm)
+        space.ip("route del 198.18.1.0/28 table 5354")
+    finally:
+        running.process.send_signal(signal.SIGCONT)
+    running.logged("notices were lost")
+    until(lambda: "198.18.1.0/28" in space.ip(ROUTE))
+    space.ip("route del 198.18.1.0/28 table 5354")  # it listens again
+    until(lambda: "198.18.1.0/28" in space.ip(ROUTE), within=5)
+    assert status(gateway)["problems"] == []
+
+
+def test_a_generation_that_cannot_be_used_is_a_problem_and_no_end(gateway, space, running):
+    gateway.write(OTHER)
+    generations = gateway.state / "generations"
+    record = gateway.state / "records" / "00000001.json"
+    record.write_text("{}")
+    link = gateway.state / ".current"
+    (generations / "00000002.mdb").write_bytes(b"damaged")
+    link.symlink_to("generations/00000002.mdb")
+    link.rename(gateway.state / "current")
+    until(lambda: status(gateway)["problems"])
+    assert "no generation can be used" in status(gateway)["problems"][0]
+    assert "198.18.1.0/28" in space.ip(ROUTE)
+    space.ip("route del 198.18.1.0/28 table 5354")
+    until(lambda: "198.18.1.0/28" in space.ip(ROUTE))
+    assert running.process.poll() is None
+    assert gateway.run("compile").status == 0
+    enforces(gateway, 3)
+    assert status(gateway)["problems"] == []
