@@ -155,6 +155,9 @@ def _text(value: object) -> str:
     return value
 
 
+Endpoints = Annotated[tuple[Endpoint, ...], Meta(min_length=1)]
+
+
 class ListSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`[list]`: where the watched list comes from."""
 
@@ -164,7 +167,7 @@ class ListSection(Struct, frozen=True, forbid_unknown_fields=True):
 class ResolverSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`[resolver]`: the sinkhole."""
 
-    listen: tuple[Endpoint, ...] = (Endpoint("0.0.0.0"), Endpoint("::"))  # noqa: S104 - a gateway serves its networks; `allow` says whom
+    listen: Endpoints = (Endpoint("0.0.0.0"), Endpoint("::"))  # noqa: S104 - a gateway serves its networks; `allow` says whom
     upstreams: tuple[Endpoint, ...] = ()
     """Empty: the servers of /etc/resolv.conf."""
     allow: tuple[Network, ...] = tuple(

@@ -20,6 +20,9 @@ def history(given: Setting, *, json: bool) -> None:
     current = store.current()
     if current is None:
         output.note(f"no generation in {given.state} yet; run `blockd compile`")
+    missing = set(range(1, (current or 0) + 1)) - {record.number for record in records}
+    for number in sorted(missing):
+        output.note(f"{store.record_path(number)}: no readable record")
     output.table(
         ("", "generation", "committed (UTC)", "why", "added", "removed", "changed", "names",
          "prefixes", "from"),

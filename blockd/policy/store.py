@@ -118,13 +118,12 @@ class Store:
             raise StoreError(f"{path}: no readable record: {error}") from None
 
     def history(self) -> list[Record]:
-        """Return the records of all generations, the newest first."""
-        current = self.current() or 0
-        return [
-            self.record(number)
-            for number in range(current, 0, -1)
-            if self.record_path(number).exists()
-        ]
+        """Return the records of all generations, the newest first; unreadable ones are left out."""
+        found = []
+        for number in range(self.current() or 0, 0, -1):
+            with contextlib.suppress(StoreError):
+                found.append(self.record(number))
+        return found
 
     def generation_path(self, number: int) -> Path:
         """Where a generation's file is."""

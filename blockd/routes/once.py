@@ -3,6 +3,7 @@
 Runs to its end without a daemon; `daemon` uses the facts of the host from here.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from blockd.policy.reader import Policy
 from blockd.prefixes import Prefix
 from blockd.routes import facts, show
 from blockd.routes.kernel import Kernel
-from blockd.routes.plan import RulePlan, desired, diff, diff_rules, with_holes
+from blockd.routes.plan import Cut, RulePlan, desired, diff, diff_rules, with_holes
+from blockd.watchlist.model import PrefixEntry
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -29,11 +31,28 @@ class PlanText(NamedTuple):
 
 def host_facts(kernel: Kernel, config: Config) -> dict[Prefix, str]:
     """Return everything that must stay reachable on this host, with the reasons."""
+    configured = facts.configured(config, _resolv_conf())
+    return facts.merged((facts.special(), configured, kernel.facts()))
+
+
+def _resolv_conf() -> str:
     try:
-        resolv_conf = _RESOLV_CONF.read_text(errors="replace")
+        return _RESOLV_CONF.read_text(errors="replace")
     except OSError:
-        resolv_conf = ""
-    return facts.merged((facts.special(), facts.configured(config, resolv_conf), kernel.facts()))
+        return ""
+
+
+def configured_cuts(config: Config, entries: Iterable[PrefixEntry]) -> tuple[Cut, ...]:
+    """Return the cuts that follow from the configuration and from what no packet goes to.
+
+    What the host's own addresses and next hops add is seen by `plan_now`.
+
+    Raises:
+        GuardError: the entries cover the whole of IPv4 or IPv6.
+    """
+    protected = facts.merged((facts.special(), facts.configured(config, _resolv_conf())))
+    wanted = desired(((entry.prefix, entry.rule) for entry in entries), config.routes.type)
+    return with_holes(wanted, protected)[1]
 
 
 def plan_now(config: Config, policy: Policy, netns: str | None = None) -> PlanText:

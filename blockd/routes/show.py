@@ -24,7 +24,7 @@ def rows(plan: Plan, rules: RulePlan, cuts: Iterable[Cut]) -> list[Row]:
     shown += [Row("install", f"rule for IPv{family}", "") for family in rules.add]
     shown += [Row("withdraw", _rule(rule), "") for rule in rules.remove]
     shown += [Row("withdraw", _route(r.prefix, r.kind or "route"), "") for r in plan.withdrawals]
-    shown += [Row("cut", str(cut.entry), _cut(cut)) for cut in cuts]
+    shown += [Row("cut", str(each.entry), cut(each)) for each in cuts]
     shown += [
         Row("foreign", _route(r.prefix, r.kind or "route"), f"protocol {r.protocol}, left alone")
         for r in plan.foreign
@@ -84,6 +84,7 @@ def _rule(rule: FibRule) -> str:
     return f"rule for IPv{rule.family}, preference {rule.preference}, table {rule.table}"
 
 
-def _cut(cut: Cut) -> str:
-    where = f"{cut.why} {cut.protected}"
-    return f"not installed: inside {where}" if cut.whole else f"hole for {where}"
+def cut(found: Cut) -> str:
+    """Return in words what became of a listed prefix that touches what must stay reachable."""
+    where = f"{found.why} {found.protected}"
+    return f"not installed: inside {where}" if found.whole else f"hole for {where}"

@@ -51,7 +51,27 @@ def test_json_says_the_same(gateway):
         "prefixes": 3,
         "expired": 0,
         "not_enforced": 0,
+        "cuts": [],
     }
+
+
+def test_cuts_that_follow_from_the_configuration_are_shown(gateway):
+    gateway.write('[[platform]]\nid = "p"\nprefixes = ["198.18.0.0/24", "198.19.0.0/28"]\n')
+    config = gateway.place / "cuts.toml"
+    config.write_text(
+        f'[list]\npaths = ["{gateway.rules}"]\n[resolver]\nupstreams = ["198.18.0.53"]\n'
+        '[routes]\nprotect = ["198.19.0.0/16"]\n'
+    )
+    said = gateway.run("--config", str(config), "check").out
+    assert "198.18.0.0/24: route hole for upstream resolver 198.18.0.53/32\n" in said
+    assert "198.19.0.0/28: route not installed: inside protected by [routes] protect" in said
+
+
+def test_a_list_that_cannot_be_read_is_said_in_json_too(gateway):
+    done = gateway.run("check", "--json", str(gateway.place / "missing.toml"))
+    assert done.status == 1
+    assert done.json["accepted"] is False
+    assert "missing.toml" in done.json["refusals"][0]
 
 
 def test_paths_take_the_place_of_the_configured_lists(gateway):
