@@ -5,154 +5,34 @@ Pure: text in, `Config` out; who reads the file is the command line.
 """
 
 import difflib
-import re
 import tomllib
 import typing
-from typing import Annotated, Self
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from blockd import prefixes
-from blockd.errors import ConfigError, PrefixFormError
-from blockd.prefixes import Prefix
-from blockd.terms import Action, RouteType
+from blockd import names
+from blockd.errors import ConfigError, NameFormError
+from blockd.terms import Action, Denied, RouteType, Strategy
+from blockd.values import (
+    Duration,
+    Endpoint,
+    Network,
+    Share,
+    Size,
+    TextValue,
+    TlsEndpoint,
+    Upstream,
+)
 
-_SIZE = re.compile(r"(\d+)\s*(B|KB|MB|GB)?")
-_UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
-_BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+__all__ = [
+    "Config", "Duration", "Endpoint", "GuardSection", "ListSection", "Network", "ResolverSection",
+    "RoutesSection", "ServiceSection", "Share", "Size", "TextValue", "TlsEndpoint", "Upstream",
+    "parse",
+]  # fmt: skip
 
-Port = Annotated[int, Meta(ge=1, le=65535)]
 TableNumber = Annotated[int, Meta(ge=1, le=2**32 - 2)]
-
-
-class TextValue:
-    """A value that the configuration writes as a text; equal when the texts are."""
-
-    __slots__ = ()
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """Return the value that a TOML value stands for; raises ValueError with a sentence."""
-        raise NotImplementedError
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self)!r})"
-
-
-class Endpoint(TextValue):
-    """An address and a port: `198.18.0.53`, `198.18.0.53:5353` or `[2001:db8::53]:53`."""
-
-    __slots__ = ("address", "port")
-
-    def __init__(self, address: str, port: int = 53) -> None:
-        self.address = address
-        self.port = port
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """Read the text form; the port is 53 where none is given."""
-        text = _text(value)
-        host, port = text, "53"
-        bracketed = _BRACKETED.fullmatch(text)
-        if bracketed:
-            host, port = bracketed.groups(port)
-        elif text.count(":") == 1:
-            host, _, port = text.partition(":")
-        if "/" in host or not (port.isascii() and port.isdigit()):
-            raise ValueError(f"{text!r} is not ADDRESS, ADDRESS:PORT or [IPV6]:PORT")
-        if not 1 <= int(port) <= 65535:
-            raise ValueError(f"port {port} in {text!r} is not between 1 and 65535")
-        try:
-            return cls(str(prefixes.parse(host)).partition("/")[0], int(port))
-        except PrefixFormError:
-            raise ValueError(f"{text!r} is not ADDRESS, ADDRESS:PORT or [IPV6]:PORT") from None
-
-    def __str__(self) -> str:
-        """Return the text form, the port always shown."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.port}"
-
-
-class Network(TextValue):
-    """An address prefix: `10.0.0.0/8`."""
-
-    __slots__ = ("prefix",)
-
-    def __init__(self, prefix: Prefix) -> None:
-        self.prefix = prefix
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """Read the text form."""
-        return cls(prefixes.parse(_text(value)))
-
-    def __str__(self) -> str:
-        """Return the text form."""
-        return str(self.prefix)
-
-
-class Share(TextValue):
-    """A limit: a number, or a share of the whole such as `1%`."""
-
-    __slots__ = ("number", "percent")
-
-    def __init__(self, *, number: int | None = None, percent: float = 0.0) -> None:
-        self.number = number
-        self.percent = percent
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """Read a whole number, or a text with a per cent sign."""
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return cls(number=value)
-        match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-        if not match:
-            raise ValueError(f"{value!r} is neither a number nor a share such as '1%'")
-        return cls(percent=float(match[1]))
-
-    def of(self, whole: int) -> int:
-        """Return the limit for a whole of that size, rounded down."""
-        return self.number if self.number is not None else int(whole * self.percent / 100)
-
-    def __str__(self) -> str:
-        """Return the text form."""
-        return str(self.number) if self.number is not None else f"{self.percent:g}%"
-
-
-class Size(TextValue):
-    """A number of octets: `64MB` (1 MB is 2**20 octets)."""
-
-    __slots__ = ("octets",)
-
-    def __init__(self, octets: int) -> None:
-        self.octets = octets
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """Read the text form."""
-        match = _SIZE.fullmatch(_text(value).strip())
-        if not match:
-            raise ValueError(f"{value!r} is not a size such as '64MB'")
-        return cls(int(match[1]) * _UNITS[match[2] or "B"])
-
-    def __str__(self) -> str:
-        """Return the size in its largest whole unit."""
-        unit = next(u for u in ("GB", "MB", "KB", "B") if self.octets % _UNITS[u] == 0)
-        return f"{self.octets // _UNITS[unit]}{unit}"
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"a text was expected, not {value!r}")  # noqa: TRY004 - msgspec reports ValueError with its place
-    return value
 
 
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(min_length=1)]
@@ -168,8 +48,11 @@ class ResolverSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`[resolver]`: the sinkhole."""
 
     listen: Endpoints = (Endpoint("0.0.0.0"), Endpoint("::"))  # noqa: S104 - a gateway serves its networks; `allow` says whom
-    upstreams: tuple[Endpoint, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
     """Empty: the servers of /etc/resolv.conf."""
+    strategy: Strategy = Strategy.FASTEST
+    zones: dict[str, tuple[Upstream, ...]] = {}
+    """Names, each with the upstreams that are asked for it and for what is below it."""
     allow: tuple[Network, ...] = tuple(
         Network.parse(text)
         for text in (
@@ -180,6 +63,28 @@ class ResolverSection(Struct, frozen=True, forbid_unknown_fields=True):
     action: Action = Action.NXDOMAIN
     ttl: Annotated[int, Meta(ge=0, le=604800)] = 60
     cache: Size = Size(64 << 20)
+    stale: Duration = Duration(86_400)
+    """How long past its TTL an answer may be given when upstreams fail; `0s` is never."""
+    denied: Denied = Denied.REFUSE
+    """What a client outside `allow` gets: REFUSED with EDE 18, or nothing."""
+    rate_limit: Annotated[int, Meta(ge=0)] = 1000
+    """Queries a second from one client prefix (IPv4 /24, IPv6 /56) over UDP; 0 is no limit.
+    Loopback has none."""
+    check_cname: bool = True
+    """Names that CNAME, DNAME or SVCB records lead to are judged like the name asked."""
+    check_addresses: bool = True
+    """Addresses in answers, HTTPS and SVCB hints included, are judged by the listed prefixes."""
+    case_randomization: bool = False
+    """Ask upstreams in random case (0x20); some cannot take it."""
+    client_subnet: bool = False
+    """Pass a client's own EDNS client-subnet option on (RFC 7871); never added."""
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    listen_tls: tuple[TlsEndpoint, ...] = ()
+    """Addresses for DNS over TLS (RFC 7858), such as `0.0.0.0:853`; they need a certificate."""
+    certificate: str = ""
+    """A PEM file with the certificate and its chain; read again on SIGHUP."""
+    key: str = ""
+    """A PEM file with the certificate's private key."""
 
 
 class RoutesSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -236,9 +141,39 @@ def parse(text: str, origin: str) -> Config:
         raise ConfigError(f"{origin}: not valid TOML: {error}") from None
     _refuse_unknown(document, Config, "", origin)
     try:
-        return msgspec.convert(document, Config, dec_hook=_decode, strict=True)
+        config = msgspec.convert(document, Config, dec_hook=_decode, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{origin}: {_place(str(error))}") from None
+    problem = _contradiction(config)
+    if problem:
+        raise ConfigError(f"{origin}: {problem}")
+    return config
+
+
+def _contradiction(config: Config) -> str:
+    """Return what is wrong with values that are well formed each; empty: nothing."""
+    resolver = config.resolver
+    plain = {str(endpoint) for endpoint in resolver.listen}
+    both = [str(endpoint) for endpoint in resolver.listen_tls if str(endpoint) in plain]
+    if both:
+        return f"resolver.listen_tls: {both[0]} stands in listen too; TLS needs a port of its own"
+    if resolver.action in {Action.ADDRESS, Action.RECORDS}:
+        return (
+            f"resolver.action: {resolver.action} needs what to answer with, which only a platform"
+            " of a list can say; choose nxdomain, nodata, zero, refused or drop"
+        )
+    seen: dict[bytes, str] = {}
+    for zone, upstreams in resolver.zones.items():
+        try:
+            name = names.parse(zone)
+        except NameFormError as error:
+            return f"resolver.zones: {error}"
+        if name in seen:
+            return f"resolver.zones: {zone!r} and {seen[name]!r} are the same name; keep one"
+        seen[name] = zone
+        if not upstreams:
+            return f"resolver.zones: {zone!r} has no upstream; name at least one"
+    return ""
 
 
 def _decode(kind: type[TextValue], value: object) -> TextValue:

@@ -81,3 +81,7 @@ class NameFormError(BlockdError, ValueError):
 
 class PrefixFormError(BlockdError, ValueError):
     """Text is not an address or prefix."""
+
+
+class RecordFormError(BlockdError, ValueError):
+    """Text is not a resource record."""

@@ -4,14 +4,19 @@ A prefix is a plain tuple so that a hundred thousand of them sort and compare qu
 input or output here.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from itertools import groupby
+from operator import attrgetter
+from typing import Generic, NamedTuple, TypeVar
 
 import netaddr
 
 from blockd.errors import PrefixFormError
 
 WIDTH = {4: 32, 6: 128}
+
+_FORM = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
 
 T = TypeVar("T")
 
@@ -53,6 +58,16 @@ class Prefix(NamedTuple):
         return Prefix(self.family, self.network >> shift << shift, length)
 
 
+class Range(NamedTuple, Generic[T]):
+    """Addresses in a row that have one longest match."""
+
+    family: int
+    """4 or 6."""
+    first: int
+    last: int
+    value: T
+
+
 def parse(text: str) -> Prefix:
     """Return the prefix that a text names; a bare address is a prefix of full length.
 
@@ -61,7 +76,8 @@ def parse(text: str) -> Prefix:
             message shows the prefix that was probably meant).
     """
     try:
-        network = netaddr.IPNetwork(text)
+        # netaddr also takes masks, signs, and foreign digits.
+        network = netaddr.IPNetwork(text if _FORM.fullmatch(text) else "")
     except (netaddr.AddrFormatError, ValueError):
         raise PrefixFormError(f"{text!r} is not an IPv4 or IPv6 address or prefix") from None
     if network.first != network.value:
@@ -121,6 +137,46 @@ def collapse(routes: Mapping[Prefix, T]) -> dict[Prefix, T]:
             kept[prefix] = merged[prefix]
             stack.append(prefix)
     return kept
+
+
+def flatten(routes: Mapping[Prefix, T]) -> list[Range[T]]:
+    """Return disjoint ranges, in order, that give every address its longest match.
+
+    One search among them takes the place of a look-up for each length. Neighbours of equal
+    value are one range; an address that no key covers is in none. At most 2 n - 1 ranges for
+    n keys.
+    """
+    ranges: list[Range[T]] = []
+    for family, ordered in groupby(sorted(routes), attrgetter("family")):
+        at = 0  # what lies before is done
+        covers: list[tuple[int, T]] = []  # that hold this place, widest first: last, value
+        for prefix in ordered:
+            network = prefix.network
+            while covers and covers[-1][0] < network:
+                at = _extend(ranges, family, at, *covers.pop())
+            if covers:
+                _extend(ranges, family, at, network - 1, covers[-1][1])
+            at = network
+            covers.append((prefix.last, routes[prefix]))
+        while covers:
+            at = _extend(ranges, family, at, *covers.pop())
+    return ranges
+
+
+def _extend(ranges: list[Range[T]], family: int, first: int, last: int, value: T) -> int:
+    """Add a range, be it an empty one; returns the first address behind it."""
+    if first > last:
+        return first
+    before = ranges[-1] if ranges else None
+    if (
+        before is not None
+        and (before.family, before.last) == (family, first - 1)
+        and before.value == value
+    ):
+        ranges[-1] = before._replace(last=last)
+    else:
+        ranges.append(Range(family, first, last, value))
+    return last + 1
 
 
 def covered(prefix: Prefix, by: Iterable[Prefix]) -> bool:

@@ -12,6 +12,7 @@ class Action(StrEnum):
     REFUSED = "refused"
     DROP = "drop"
     ADDRESS = "address"
+    RECORDS = "records"
 
 
 class Basis(StrEnum):
@@ -20,6 +21,21 @@ class Basis(StrEnum):
     ORDER = "order"
     POLICY = "policy"
     REQUEST = "request"
+
+
+class Strategy(StrEnum):
+    """Which of several upstreams is asked."""
+
+    FASTEST = "fastest"
+    ORDERED = "ordered"
+    PARALLEL = "parallel"
+
+
+class Denied(StrEnum):
+    """What a client that may not ask is answered."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
 
 
 class RouteType(StrEnum):

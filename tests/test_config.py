@@ -1,4 +1,4 @@
-"""The configuration: its defaults, its mistakes, and the texts that stand for values."""
+"""The configuration: its defaults, and its mistakes."""
 
 import tomllib
 import typing
@@ -7,9 +7,13 @@ import msgspec
 import pytest
 
 from blockd import config as configuration
-from blockd.config import Config, Endpoint, Network, Share, Size, TextValue
+from blockd.config import (
+    Config,
+    Endpoint,
+    Share,
+    Upstream,
+)
 from blockd.errors import ConfigError
-from blockd.prefixes import Prefix
 
 DEFAULTS = """\
 [list]
@@ -18,11 +22,24 @@ paths = ["/etc/blockd/rules.d"]
 [resolver]
 listen = ["0.0.0.0:53", "[::]:53"]
 upstreams = []
+strategy = "fastest"
+zones = {}
 allow = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
   "::1/128", "fe80::/10", "fc00::/7"]
 action = "nxdomain"
 ttl = 60
 cache = "64MB"
+stale = "1d"
+denied = "refuse"
+rate_limit = 1000
+check_cname = true
+check_addresses = true
+case_randomization = false
+client_subnet = false
+workers = 1
+listen_tls = []
+certificate = ""
+key = ""
 
 [routes]
 enabled = true
@@ -79,6 +96,28 @@ MISTAKES = [
     ("[resolver]\nlisten = [53]\n", "a text was expected, not 53"),
     ("[resolver]\nallow = ['10.0.0.1/8']\n", "10.0.0.0/8 was probably meant"),
     ("[resolver]\ncache = 64\n", "resolver.cache: a text was expected, not 64"),
+    ("[resolver]\nstale = 86400\n", "resolver.stale: a text was expected, not 86400"),
+    ("[resolver]\nstale = '1w'\n", "resolver.stale: '1w' is not a time such as '30s', '10m'"),
+    ("[resolver]\nstrategy = 'quick'\n", "resolver.strategy: Invalid enum value 'quick'"),
+    ("[resolver]\ndenied = 'ignore'\n", "resolver.denied: Invalid enum value 'ignore'"),
+    ("[resolver]\nrate_limit = -1\n", "resolver.rate_limit: Expected `int` >= 0"),
+    ("[resolver]\nworkers = 0\n", "resolver.workers: Expected `int` >= 1"),
+    ("[resolver]\nworkers = 65\n", "resolver.workers: Expected `int` <= 64"),
+    ("[resolver]\nupstreams = ['198.18.0.53', 'doh://x']\n", "resolver.upstreams[1]: 'doh://x': "),
+    ("[resolver]\nupstreams = ['tls://198.18.0.55']\n", "write tls://ADDRESS#NAME"),
+    ("[resolver]\nlisten_tls = ['tls://[::]:853']\n", "resolver.listen_tls[0]: "),
+    ("[resolver]\nlisten_tls = ['0.0.0.0:53']\n", "0.0.0.0:53 stands in listen too"),
+    ("[resolver]\naction = 'address'\n", "resolver.action: address needs what to answer with"),
+    ("[resolver]\naction = 'records'\n", "resolver.action: records needs what to answer with"),
+    ("[resolver.zones]\n'corp..example' = ['10.0.0.53']\n", "resolver.zones: "),
+    ("[resolver.zones]\n'corp.example' = []\n", "'corp.example' has no upstream"),
+    (
+        "[resolver.zones]\na = ['10.0.0.53']\n'A.' = ['10.0.0.53']\n",
+        "resolver.zones: 'A.' and 'a' are the same name",
+    ),
+    ("[resolver]\nzones = ['corp.example']\n", "resolver.zones: Expected `object`"),
+    ("[resolver.zones]\n'corp.example' = '10.0.0.53'\n", "resolver.zones[...]: Expected `array`"),
+    ("[resolver.zones]\n'corp.example' = ['dns']\n", "resolver.zones[...][0]: 'dns' is not"),
     ("[routes]\ntable = 0\n", "routes.table: Expected `int` >= 1"),
     ("[routes]\ntable = 4294967295\n", "routes.table: Expected `int` <= 4294967294"),
     ("[routes]\npreference = 32766\n", "routes.preference: Expected `int` <= 32765"),
@@ -108,73 +147,19 @@ def test_what_is_written_is_taken():
         "x",
     )
     assert config.resolver.listen == (Endpoint("198.18.0.1", 53),)
-    assert config.resolver.upstreams == (Endpoint("2001:db8::53", 5353),)
+    assert config.resolver.upstreams == (Upstream(Endpoint("2001:db8::53", 5353)),)
     assert config.guard == msgspec.structs.replace(Config().guard, budget=Share(number=7))
     assert config.routes == Config().routes
 
 
-GOOD = [
-    (Endpoint, "198.18.0.53", "198.18.0.53:53"),
-    (Endpoint, "198.18.0.53:5353", "198.18.0.53:5353"),
-    (Endpoint, "2001:db8::53", "[2001:db8::53]:53"),
-    (Endpoint, "[2001:DB8:0::53]", "[2001:db8::53]:53"),
-    (Endpoint, "[2001:db8::53]:65535", "[2001:db8::53]:65535"),
-    (Endpoint, "0.0.0.0:1", "0.0.0.0:1"),
-    (Endpoint, "::", "[::]:53"),
-    (Network, "10.0.0.0/8", "10.0.0.0/8"),
-    (Network, "198.18.0.1", "198.18.0.1/32"),
-    (Network, "2001:DB8::/32", "2001:db8::/32"),
-    (Network, "0.0.0.0/0", "0.0.0.0/0"),
-    (Share, 0, "0"),
-    (Share, 12, "12"),
-    (Share, "1%", "1%"),
-    (Share, " 0.5 % ", "0.5%"),
-    (Share, "0%", "0%"),
-    (Size, "64MB", "64MB"),
-    (Size, "1024 KB", "1MB"),
-    (Size, "1GB", "1GB"),
-    (Size, "1500", "1500B"),
-    (Size, "7B", "7B"),
-]
-
-
-@pytest.mark.parametrize(("kind", "value", "shown"), GOOD)
-def test_good_values_are_shown_in_one_form(kind, value, shown):
-    parsed = kind.parse(value)
-    assert str(parsed) == shown
-    assert kind.parse(int(shown) if isinstance(value, int) else shown) == parsed
-    assert hash(parsed) == hash(kind.parse(value))
-    assert repr(parsed) == f"{kind.__name__}({shown!r})"
-
-
-BAD = [
-    (Endpoint, ["", ":53", "a.example", "198.18.0", "198.18.0.53/32", "198.18.0.53:", "[]:53"]),
-    (Endpoint, ["198.18.0.53:0", "198.18.0.53:65536", "198.18.0.53:x", "198.18.0.53:٥٣", 53]),
-    (Endpoint, ["[2001:db8::53", "2001:db8::53]", "[2001:db8::53]5353", "[2001:db8::53]:"]),
-    (Endpoint, ["[::]:5:3", "[[::]]:53", "tls://198.18.0.55", "fe80::1%eth0"]),
-    (Network, ["", "10.0.0.0/33", "10.0.0.1/8", "2001:db8::/129", "a.example", 10, None]),
-    (Share, ["", "%", "1", "-1%", "1%%", "a%", -1, True, 0.5, None, ["1%"]]),
-    (Size, ["", "MB", "-1MB", "1.5MB", "1TB", "1 mb", 64, None]),
-]
-
-
-@pytest.mark.parametrize(
-    ("kind", "value"), [(kind, value) for kind, values in BAD for value in values]
-)
-def test_bad_values_are_told_in_a_sentence(kind, value):
-    with pytest.raises(ValueError, match=r"not|neither|host bits"):
-        kind.parse(value)
-
-
-def test_values_of_two_kinds_are_never_equal():
-    assert Network.parse("198.18.0.1") != Endpoint.parse("198.18.0.1")
-    assert Endpoint.parse("198.18.0.1") != "198.18.0.1:53"
-    assert len({Endpoint.parse("198.18.0.1"), Endpoint.parse("198.18.0.1:53")}) == 1
-
-
-def test_what_values_hold():
-    assert Network.parse("10.0.0.0/8").prefix == Prefix(4, 10 << 24, 8)
-    assert [Size.parse(text).octets for text in ("2KB", "3", "1GB")] == [2048, 3, 1 << 30]
-    assert [Share.parse(value).of(250) for value in ("1%", "0.5%", 7, "100%")] == [2, 1, 7, 250]
-    with pytest.raises(NotImplementedError):
-        TextValue.parse("x")
+def test_zones_have_upstreams_of_their_own_and_names_of_any_kind():
+    config = configuration.parse(
+        "[resolver.zones]\n'corp.example' = ['10.0.0.53', 'tls://10.0.0.54#dns.corp.example']\n"
+        "ttl = ['10.0.0.55:5353']\n",
+        "x",
+    )
+    shown = {zone: [str(each) for each in found] for zone, found in config.resolver.zones.items()}
+    assert shown == {
+        "corp.example": ["10.0.0.53:53", "tls://10.0.0.54:853#dns.corp.example"],
+        "ttl": ["10.0.0.55:5353"],
+    }

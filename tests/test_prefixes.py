@@ -1,5 +1,7 @@
 """Prefix arithmetic: tables for what is written, properties against a naive oracle."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +100,27 @@ def test_collapse_is_in_order_and_at_rest(table):
     collapsed = prefixes.collapse(table)
     assert list(collapsed) == sorted(collapsed)
     assert prefixes.collapse(collapsed) == collapsed
+
+
+@given(tables)
+def test_flatten_keeps_every_addresss_longest_match(table):
+    ranges = prefixes.flatten(table)
+    found = {a: r.value for r in ranges for a in range(r.first, r.last + 1)}
+    assert [found.get(a) for a in _CORNER] == [oracle(a, table) for a in _CORNER]
+    assert found.keys() <= set(_CORNER)
+
+
+@given(st.dictionaries(st.one_of(corner_prefixes(), any_prefixes()), st.sampled_from("ab")))
+def test_flatten_gives_few_ranges_in_order_that_neither_overlap_nor_could_be_one(table):
+    ranges = prefixes.flatten(table)
+    assert len(ranges) <= max(0, 2 * len(table) - 1)
+    assert all(r.first <= r.last < 1 << WIDTH[r.family] for r in ranges)
+    for one, other in pairwise(ranges):
+        if one.family == other.family:
+            assert one.last < other.first
+            assert one.last + 1 < other.first or one.value != other.value
+        else:
+            assert (one.family, other.family) == (4, 6)
 
 
 def test_covered_asks_all_of_them():

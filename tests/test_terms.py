@@ -2,11 +2,13 @@
 
 import pytest
 
-from blockd.terms import Action, Basis, RouteType
+from blockd.terms import Action, Basis, Denied, RouteType, Strategy
 
 WORDS = {
-    Action: "nxdomain nodata zero refused drop address",
+    Action: "nxdomain nodata zero refused drop address records",
     Basis: "order policy request",
+    Strategy: "fastest ordered parallel",
+    Denied: "refuse drop",
     RouteType: "blackhole unreachable prohibit",
 }
 

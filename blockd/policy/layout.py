@@ -3,6 +3,8 @@
 names     canonical wire name -> slots: which rule and line decide about the name itself
 and about the names below it; one pair where the whole subtree is one
 prefixes  family, network, length -> rule and line; keys sort by family, address, length
+ranges    family, first address -> last address, rule and line: the same prefixes, flattened,
+so that one search finds an address's longest match
 rules     number -> the rule as MessagePack
 about     facts of the generation, as JSON under the key `generation`
 """
@@ -11,13 +13,14 @@ import struct
 
 import msgspec
 
-from blockd.prefixes import Prefix
+from blockd.prefixes import Prefix, Range
 
-VERSION = 1
+VERSION = 2
 """Raised when compiled content changes its meaning; readers refuse what they do not know."""
 
-NAMES, PREFIXES, RULES, ABOUT = b"names", b"prefixes", b"rules", b"about"
-DATABASES = 4
+NAMES, PREFIXES, RANGES = b"names", b"prefixes", b"ranges"
+RULES, ABOUT = b"rules", b"about"
+DATABASES = 5
 GENERATION = b"generation"
 
 NONE = 0xFFFFFFFF
@@ -52,3 +55,15 @@ def pack_prefix(prefix: Prefix) -> bytes:
 def unpack_prefix(key: bytes) -> Prefix:
     """Return the prefix of a key."""
     return Prefix(key[0], int.from_bytes(key[1:-1], "big"), key[-1])
+
+
+def pack_range(found: Range[bytes]) -> tuple[bytes, bytes]:
+    """Return the key and the value of a range, whose own value is a packed `ONE`."""
+    size = _NETWORK[found.family]
+    key = range_key(found.first.to_bytes(size, "big"))
+    return key, found.last.to_bytes(size, "big") + found.value
+
+
+def range_key(packed: bytes) -> bytes:
+    """Return the key of a range that begins at an address of 4 or 16 octets."""
+    return (b"\4" if len(packed) == 4 else b"\6") + packed

@@ -4,9 +4,9 @@ Readers take no lock and need no write access. LMDB allows one environment a fil
 process, so a generation is opened once and closed when nothing refers to it any more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lmdb
 import msgspec
@@ -15,6 +15,13 @@ from blockd.errors import StoreError
 from blockd.policy import layout
 from blockd.prefixes import Prefix
 from blockd.watchlist.model import PrefixEntry, Rule
+
+_IPV4_WITHIN = frozenset(
+    (
+        b"\0" * 10 + b"\xff\xff",  # mapped: RFC 4291 2.5.5.2
+        b"\0\x64\xff\x9b" + bytes(8),  # translated: RFC 6052 2.1
+    )
+)
 
 
 class Verdict(NamedTuple):
@@ -28,6 +35,14 @@ class Verdict(NamedTuple):
     alone: bool
     """It holds for this name alone: the names below are decided otherwise, or one of them is
     excepted, so nothing may be denied below it (RFC 8020)."""
+
+
+class Covering(NamedTuple):
+    """Which rule decides about an address: a `PrefixEntry` that does not say which prefix."""
+
+    rule: Rule
+    """`rule.allow` says that it is an exception."""
+    line: int
 
 
 class Policy:
@@ -47,33 +62,31 @@ class Policy:
         except lmdb.Error as error:
             raise StoreError(f"{path}: not a readable generation: {error}") from None
         try:
+            self._about = _about(self._env, path)
             self._databases = {
                 name: self._env.open_db(name, create=False)
-                for name in (layout.NAMES, layout.PREFIXES, layout.RULES, layout.ABOUT)
+                for name in (layout.NAMES, layout.PREFIXES, layout.RANGES, layout.RULES)
             }
             # One transaction for the file's whole life: the file never changes, so an open
             # snapshot keeps nothing from being reused.
             self._transaction = self._env.begin()
-            self._about = msgspec.json.decode(
-                self._transaction.get(layout.GENERATION, db=self._databases[layout.ABOUT]) or b"",
-                type=layout.About,
-            )
-        except (lmdb.Error, msgspec.DecodeError) as error:
+        except lmdb.Error as error:
             self._env.close()
             raise StoreError(f"{path}: not a whole generation: {error}") from None
-        if self._about.version != layout.VERSION:
-            self.close()
-            raise StoreError(
-                f"{path}: written by another version of blockd (layout {self._about.version},"
-                f" this one reads {layout.VERSION}); run `blockd compile`"
-            )
+        except StoreError:
+            self._env.close()
+            raise
         self.path = path
         self.number = self._about.number
+        self.has_prefixes = self._about.prefixes > 0
+        """Whether any prefix is listed or excepted: without one no address needs a look-up."""
         self._names = self._databases[layout.NAMES]
+        self._ranges = self._transaction.cursor(self._databases[layout.RANGES])
         self._rules: dict[int, Rule] = {}
 
     def close(self) -> None:
         """Unmap the file; the policy must not be used after that."""
+        self._rules.clear()
         self._transaction.abort()
         self._env.close()
 
@@ -106,6 +119,13 @@ class Policy:
                     return Verdict(self.rule(number), name[at:], line, alone)
             at += 1 + name[at]
         return None
+
+    def raw(self) -> tuple[Callable[..., bytes | None], Any]:
+        """Return LMDB's look-up and the names' database, for the resolver's quick way.
+
+        Values are as `layout` says; a name without entry gives None.
+        """
+        return self._transaction.get, self._names
 
     def rule(self, number: int) -> Rule:
         """Return a rule by its number in this generation."""
@@ -161,6 +181,48 @@ class Policy:
                 return self._entry(cover, value)
         return None
 
+    def match_address(self, packed: bytes) -> Covering | None:
+        """Return what decides about an address, as `match_prefix` would, by one search.
+
+        Args:
+            packed: the address as 4 or 16 octets; IPv4 within IPv6 counts as the IPv4 that it is.
+        """
+        if packed[:12] in _IPV4_WITHIN:
+            packed = packed[12:]
+        ranges = self._ranges
+        key = layout.range_key(packed)
+        # The range that begins here, or else the last one that begins before.
+        if not ranges.set_range(key):
+            if not ranges.last():
+                return None
+        elif ranges.key() != key and not ranges.prev():
+            return None
+        found, value = ranges.item()
+        size = layout.ONE.size
+        if found[0] != key[0] or value[:-size] < packed:
+            return None
+        number, line = layout.ONE.unpack(value[-size:])
+        return Covering(self.rule(number), line)
+
     def _entry(self, prefix: Prefix, value: bytes) -> PrefixEntry:
         number, line = layout.ONE.unpack(value)
         return PrefixEntry(prefix, self.rule(number), line)
+
+
+def _about(env: lmdb.Environment, path: Path) -> layout.About:
+    """Return a generation's facts; raises StoreError when another version wrote it.
+
+    To be asked first, since another version may have other databases.
+    """
+    try:
+        with env.begin(db=env.open_db(layout.ABOUT, create=False)) as transaction:
+            packed = transaction.get(layout.GENERATION) or b""
+        about = msgspec.json.decode(packed, type=layout.About)
+    except (lmdb.Error, msgspec.DecodeError) as error:
+        raise StoreError(f"{path}: not a whole generation: {error}") from None
+    if about.version != layout.VERSION:
+        raise StoreError(
+            f"{path}: written by another version of blockd (layout {about.version},"
+            f" this one reads {layout.VERSION}); run `blockd compile`"
+        )
+    return about

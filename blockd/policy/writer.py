@@ -10,6 +10,7 @@ from pathlib import Path
 import lmdb
 import msgspec
 
+from blockd import prefixes
 from blockd.errors import StoreError
 from blockd.policy import layout
 from blockd.watchlist import compile as compiling
@@ -36,7 +37,7 @@ def write(path: Path, number: int, rules: RuleSet) -> str:
         StoreError: the file cannot be written; what to free or allow.
     """
     size = sum(64 + len(name) for keys in (rules.names, rules.between) for name in keys)
-    size += 64 * len(rules.prefixes) + 1024 * len(rules.rules)
+    size += 192 * len(rules.prefixes) + 1024 * len(rules.rules)
     digest = hashlib.sha256()
     try:
         env = lmdb.open(
@@ -93,12 +94,21 @@ def _fill(
             digest(key + value[:4])
             yield key, value
 
+    def range_rows() -> Iterator[tuple[bytes, bytes]]:
+        # They follow from the prefixes, and so does the digest.
+        packed = {
+            entry.prefix: layout.ONE.pack(number_of(entry.rule), entry.line)
+            for entry in rules.prefixes
+        }
+        return map(layout.pack_range, prefixes.flatten(packed))
+
     about = layout.About(layout.VERSION, number, rules.listed, len(rules.prefixes))
     with env.begin(write=True) as transaction:
         for name, rows in (
             (layout.RULES, rule_rows()),
             (layout.NAMES, name_rows()),
             (layout.PREFIXES, prefix_rows()),
+            (layout.RANGES, range_rows()),
         ):
             database = env.open_db(name, txn=transaction)
             with transaction.cursor(database) as cursor:

@@ -177,7 +177,7 @@ def _in_force(
             counts["shadowed"] += count
         else:
             in_force.add(identity)
-            if rule.expires is not None:
+            if rule.expires is not None and rule.expires < date.max:  # there is no day after
                 expiries.append(rule.expires)
     return in_force, counts, expiries
 

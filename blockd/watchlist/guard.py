@@ -34,6 +34,8 @@ _SPECIAL = tuple(
         ("192.168.0.0/16", "private (RFC 1918)"),
         ("100.64.0.0/10", "shared by carriers (RFC 6598)"),
         ("fc00::/7", "unique local (RFC 4193)"),
+        ("::ffff:0:0/96", "IPv4-mapped (RFC 4291 2.5.5.2)"),
+        ("64:ff9b::/96", "translated IPv4 (RFC 6052)"),
     )
 )
 
@@ -114,9 +116,14 @@ def inspect(parsed: Parsed, limits: GuardSection, suffixes: PublicSuffixes) -> P
     """Return the source with the guard's objections among its issues.
 
     From a feed the entries objected to are dropped; a native source keeps them, since it is
-    refused whole. Exceptions are not looked at: they block nothing.
+    refused whole. Exceptions may be wide, since they block nothing; but not the root, which
+    would switch everything off.
     """
-    bad_names = [entry for entry in suffixes.among(parsed.names) if not entry.rule.allow]
+    bad_names = [
+        entry
+        for entry in suffixes.among(parsed.names)
+        if not entry.rule.allow or entry.name == _ROOT
+    ]
     bad_prefixes = [
         (entry, objection)
         for entry in parsed.prefixes

@@ -78,10 +78,18 @@ class Rule(Struct, frozen=True, order=True, kw_only=True, omit_defaults=True):
     """None: the configuration's, or NODATA for an entry that covers only itself."""
     addresses: tuple[str, ...] = ()
     """With `action = "address"`: IPv4 and IPv6 addresses in canonical text."""
+    records: tuple[str, ...] = ()
+    """With `action = "records"`: see `blockd.records`, in canonical text."""
     ttl: int | None = None
     """Seconds; None: the configuration's."""
     route: RouteType | None = None
     """None: the configuration's."""
+    check_cname: bool | None = None
+    """Whether its names block answers whose CNAME, DNAME or SVCB chain leads to them; None: the
+    configuration's."""
+    check_addresses: bool | None = None
+    """Whether its prefixes block answers that contain their addresses; None: the
+    configuration's."""
     enforce: bool = True
     allow: bool = False
     """An exception: its entries are not blocked."""

@@ -5,6 +5,7 @@ is read whole or not at all.
 """
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,9 @@ SUFFIXES = frozenset({".toml", ".txt", ".list", ".hosts", ".domains"})
 
 _QUIET = frozenset({".json", ".md"})  # a schema or a note beside the lists needs no warning
 _READS = 3
+
+LARGEST = 1 << 30
+"""Octets of a list file; a million names have some 30 million."""
 
 
 class Source(Struct, frozen=True):
@@ -51,8 +55,13 @@ def find(paths: Sequence[str]) -> tuple[list[Path], list[Issue]]:
         try:
             inside = sorted(path.iterdir()) if path.is_dir() else [path]
             lists = [file for file in inside if file is path or is_list_name(file.name)]
+            real = {file: file.resolve() for file in lists}
         except OSError as error:
             raise ListError(f"{path}: cannot be read: {error.strerror}") from None
+        except RuntimeError:  # a loop of symbolic links, as pathlib says it
+            raise ListError(f"{path}: a symbolic link in it leads to itself; remove it") from None
+        for file in lists:
+            _require_text(file)
         issues += _passed_over(set(inside) - set(lists))
         if not lists:
             raise ListError(
@@ -60,7 +69,7 @@ def find(paths: Sequence[str]) -> tuple[list[Path], list[Issue]]:
                 f" {', '.join(sorted(SUFFIXES))}"
             )
         for file in lists:
-            found.setdefault(file.resolve(), file)
+            found.setdefault(real[file], file)
     return sorted(found.values()), sorted(issues)
 
 
@@ -83,8 +92,23 @@ def _passed_over(files: Iterable[Path]) -> list[Issue]:
         if not file.name.startswith((".", "#"))
         and not file.name.endswith("~")
         and file.suffix.lower() not in _QUIET
-        and file.is_file()
+        and _is_file(file)
     ]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a link into a directory that is closed to us
+        return False
+
+
+def _require_text(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        name = path.name.encode(errors="surrogateescape")
+        raise ListError(f"{path.parent}: the file name {name!r} is not UTF-8; rename it") from None
 
 
 def read(path: Path) -> bytes:
@@ -95,8 +119,15 @@ def read(path: Path) -> bytes:
     """
     try:
         for _ in range(_READS):
-            with path.open("rb") as file:
+            # Not blocking: opening a FIFO would wait for a writer.
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
                 before = os.fstat(file.fileno())
+                if not stat.S_ISREG(before.st_mode):
+                    raise ListError(f"{path}: is no regular file; a list is one")
+                if before.st_size > LARGEST:
+                    raise ListError(
+                        f"{path}: has {before.st_size} octets; {LARGEST} are the most for a list"
+                    )
                 content = file.read()
                 after = os.fstat(file.fileno())
             same = before.st_mtime_ns == after.st_mtime_ns and before.st_size == after.st_size

@@ -66,8 +66,14 @@ def test_names_of_somebodys_own_pass(name, suffixes):
 
 def test_exceptions_may_name_what_lists_may_not(suffixes):
     table = "[[allow]]\nreason = 'x'"
-    parsed = native(domains=["com", "."], prefixes=["10.0.0.0/8"], table=table)
+    parsed = native(domains=["com"], prefixes=["10.0.0.0/8"], table=table)
     assert guard.inspect(parsed, LIMITS, suffixes) is parsed
+
+
+def test_an_exception_for_the_root_would_switch_everything_off(suffixes):
+    parsed = native(domains=["*."], table="[[allow]]\nreason = 'x'")
+    (issue,) = guard.inspect(parsed, LIMITS, suffixes).issues
+    assert (issue.severity, issue.origin.line) == (Severity.GUARD, 3)
 
 
 def test_every_rule_of_the_public_suffix_list_is_judged_as_the_library_does(rules, suffixes):

@@ -11,7 +11,7 @@ from blockd import prefixes
 from blockd.errors import NameFormError, PrefixFormError
 from blockd.prefixes import WIDTH
 from blockd.terms import Action
-from blockd.watchlist.formats import syntax, typed
+from blockd.watchlist.formats import records, syntax, typed
 from blockd.watchlist.formats.entry import name_entry, shown
 from blockd.watchlist.formats.positions import Path, Positions
 from blockd.watchlist.formats.tables import AllowTable, ListTable, PlatformTable
@@ -30,7 +30,10 @@ ALLOW_ID = "allow"
 """The id of every exception's rule; no platform may be called so."""
 
 _INHERITED = ("authority", "basis", "reference", "contact")
-_OWN = ("listed", "expires", "action", "ttl", "route", "enforce", "name", "reason")
+_OWN = (
+    "listed", "expires", "action", "ttl", "route", "check_cname", "check_addresses", "enforce",
+    "name", "reason",
+)  # fmt: skip
 _TABLES = ("list", "platform", "allow")
 
 
@@ -62,6 +65,7 @@ class _Document:
         self._positions = positions
         self._ids: dict[str, int] = {}
         self._seen: dict[tuple[object, ...], tuple[Rule, int]] = {}
+        self._answering: dict[Path, Rule] = {}
 
     def read(self, document: Mapping[str, Any]) -> None:
         for key in document:
@@ -78,6 +82,8 @@ class _Document:
             self._platform(path, table, listed)
         for path, table in self._tables(document, "allow"):
             self._allow(path, table, listed)
+        for path, sentence in records.led_back(self._answering, self._parsed.names):
+            self._warn(path, sentence)
 
     def _tables(self, document: Mapping[str, Any], key: str) -> list[tuple[Path, dict[str, Any]]]:
         tables = document.get(key, [])
@@ -100,7 +106,16 @@ class _Document:
             )
         elif rule_id:
             self._ids[rule_id] = self._positions.line(path)
-        rule = self._rule(path, rule_id, found, listed, addresses=self._addresses(path, found))
+        rule = self._rule(
+            path,
+            rule_id,
+            found,
+            listed,
+            addresses=self._addresses(path, found),
+            records=records.canonical(table, found, path, self._error),
+        )
+        if rule.records:
+            self._answering[path] = rule
         self._entries(path, table, found, rule)
 
     def _allow(self, path: Path, table: dict[str, Any], listed: dict[str, Any]) -> None:

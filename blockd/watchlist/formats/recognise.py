@@ -89,7 +89,8 @@ def _form(line: str) -> str:
             return f"looks like {what}, which is not read as a feed; write one name a line"
     if prefixes.is_meant(head):
         return "looks like a list of addresses; put them under `prefixes` of a native list"
-    if len(re.split(r"\s+#|\s+!", line, maxsplit=1)[0].split()) == 1:
+    words = line.split(maxsplit=2)
+    if len(words) == 1 or words[1].startswith(("#", "!")):
         return "domains"
     return "is in no format that blockd reads; write one name a line, or `0.0.0.0 name`"
 

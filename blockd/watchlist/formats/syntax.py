@@ -44,7 +44,7 @@ def read(text: str) -> Reading:
         return Reading({}, "", [(line, "not valid TOML: a key of more than a thousand characters")])
     try:
         return Reading(tomllib.loads(text), text, [])
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         first = _problem(error, text, 1)
     if '"""' in text or "'''" in text:
         return Reading({}, "", [first])  # what looks like a header may be inside a text
@@ -55,14 +55,14 @@ def read(text: str) -> Reading:
         part = text[start:end]
         try:
             tomllib.loads(part)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             problems.append(_problem(error, part, text.count("\n", 0, start) + 1))
             part = "\n" * part.count("\n")
         kept.append(part)
     rest = "".join(kept)
     try:
         document = tomllib.loads(rest)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         return Reading({}, "", [*problems, _problem(error, rest, 1)])
     return Reading(document, rest, problems)
 
@@ -71,6 +71,9 @@ def _problem(error: Exception, part: str, first_line: int) -> tuple[int, str]:
     """Return the line and the sentence for what tomllib said about a part of the text."""
     if isinstance(error, RecursionError):
         return first_line, "not valid TOML: brackets nested too deep"
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        # Python's own limit on the digits of a number; tomllib lets it through without a place.
+        return first_line, "not valid TOML: a number of thousands of digits"
     message = str(error)
     place = _PLACE.search(message)
     said = _PLACE.sub("", message)

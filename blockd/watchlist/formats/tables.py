@@ -68,9 +68,30 @@ class PlatformTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     addresses: Annotated[
         tuple[str, ...], Meta(description='With action = "address": what to answer.')
     ] = ()
+    records: Annotated[
+        tuple[Line, ...],
+        Meta(
+            description='With action = "records": what to answer, each a type and its data,'
+            " as in a zone file: CNAME garden.example"
+        ),
+    ] = ()
     ttl: Ttl | None = None
     route: Annotated[
         RouteType | None, Meta(description="The null route; by default the configuration's.")
+    ] = None
+    check_cname: Annotated[
+        bool | None,
+        Meta(
+            description="Whether the names block answers whose CNAME, DNAME or SVCB chain leads"
+            " to them; by default the configuration's."
+        ),
+    ] = None
+    check_addresses: Annotated[
+        bool | None,
+        Meta(
+            description="Whether the prefixes block answers that contain their addresses;"
+            " by default the configuration's."
+        ),
     ] = None
     enforce: Annotated[
         bool, Meta(description="false: compiled and counted, but nothing is blocked.")

@@ -142,7 +142,7 @@ def _problem(value: object, wanted: inspect.Type) -> str:  # noqa: PLR0911 - one
             if not isinstance(value, int) or isinstance(value, bool):
                 return f"a whole number was expected, not {_what(value)}"
             fits = (least is None or value >= least) and (most is None or value <= most)
-            return "" if fits else f"{value} is not between {least} and {most}"
+            return "" if fits else f"{_what(value)} is not between {least} and {most}"
         case inspect.BoolType():
             fits = isinstance(value, bool)
             return "" if fits else f"true or false was expected, not {_what(value)}"
@@ -181,6 +181,8 @@ def _what(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
+        case int() if abs(value) > 1 << 64:  # Python refuses to print thousands of digits
+            return "a huge number"
         case str():
             return f"the text {shown(value)}"
         case list():

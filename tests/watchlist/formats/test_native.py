@@ -98,6 +98,12 @@ MISTAKES = [
     (ONE + "ttl = -1\n", [(4, "not between 0 and 604800")]),
     (ONE + "ttl = true\n", [(4, "a whole number was expected, not true")]),
     (ONE + 'enforce = "no"\n', [(4, "true or false was expected, not the text 'no'")]),
+    (ONE + "check_cname = 0\n", [(4, "true or false was expected, not 0")]),
+    (ONE + "check_address = true\n", [(4, "did you mean `check_addresses`?")]),
+    (
+        "[[allow]]\ndomains = ['a.example']\nreason = 'x'\ncheck_cname = true\n",
+        [(4, "unknown key `check_cname`")],
+    ),
     (ONE + 'addresses = ["198.18.0.8"]\n', [(4, 'go with action = "address" alone')]),
     (ONE + 'action = "address"\n', [(4, "needs `addresses`")]),
     (ONE + 'action = "address"\naddresses = []\n', [(5, "at least one")]),
@@ -210,6 +216,17 @@ def test_the_root_is_the_guards_business():
     parsed = native.parse(HEAD + 'domains = [".", "*", "=."]\n', "x.toml")
     assert {entry.name for entry in parsed.names} == {b""}
     assert not any(parsed.errors())
+
+
+@pytest.mark.parametrize("key", ["check_cname", "check_addresses"])
+@pytest.mark.parametrize(
+    ("line", "wanted"), [("", None), ("{} = false", False), ("{} = true", True)]
+)
+def test_a_platform_says_itself_what_is_checked_or_leaves_it_to_the_configuration(
+    key, line, wanted
+):
+    (entry,) = native.parse(ONE + line.format(key) + "\n", "x.toml").names
+    assert getattr(entry.rule, key) is wanted
 
 
 def test_crlf_is_read_and_counted_alike():

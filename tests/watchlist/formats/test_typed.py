@@ -47,7 +47,12 @@ MISTAKES = [
     ("action", "nxdomian", (), "did you mean 'nxdomain'?"),
     ("action", "NXDOMAIN", (), "did you mean 'nxdomain'?"),
     ("action", "block", (), "'block' is none of nxdomain, nodata"),
-    ("action", True, (), "one of nxdomain, nodata, zero, refused, drop, address in quotes"),
+    (
+        "action",
+        True,
+        (),
+        "one of nxdomain, nodata, zero, refused, drop, address, records in quotes",
+    ),
     ("listed", "2018-08-23", (), "a date without quotes was expected"),
     ("listed", "2018-08-23", (), "; write 2018-08-23"),
     ("listed", datetime(2018, 8, 23, 1), (), "; write 2018-08-23"),  # noqa: DTZ001 - as TOML has it

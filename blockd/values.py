@@ -1,0 +1,223 @@
+"""What the configuration writes as texts: addresses, upstreams, sizes, times, shares, networks.
+
+Each class reads and prints its form; which key holds which is `config`'s business. Pure.
+"""
+
+import re
+from typing import Self
+
+from blockd import prefixes
+from blockd.errors import PrefixFormError
+from blockd.prefixes import Prefix
+
+_SIZE = re.compile(r"([0-9]+)\s*(B|KB|MB|GB)?")
+_UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
+_DURATION = re.compile(r"([0-9]+)\s*([smhd])")
+_TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_PORT = re.compile(r"^[^\[:]+:\d+$|\]:\d+$")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
+
+
+class TextValue:
+    """A value that the configuration writes as a text; equal when the texts are."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Return the value that a TOML value stands for; raises ValueError with a sentence."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class Endpoint(TextValue):
+    """An address and a port: `198.18.0.53`, `198.18.0.53:5353` or `[2001:db8::53]:53`."""
+
+    __slots__ = ("address", "port")
+
+    def __init__(self, address: str, port: int = 53) -> None:
+        self.address = address
+        self.port = port
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form; the port is 53 where none is given."""
+        text = _text(value)
+        host, port = text, "53"
+        bracketed = _BRACKETED.fullmatch(text)
+        if bracketed:
+            host, port = bracketed.groups(port)
+        elif text.count(":") == 1:
+            host, _, port = text.partition(":")
+        if "/" in host or not (port.isascii() and port.isdigit()):
+            raise ValueError(f"{text!r} is not ADDRESS, ADDRESS:PORT or [IPV6]:PORT")
+        if not 1 <= int(port) <= 65535:
+            raise ValueError(f"port {port} in {text!r} is not between 1 and 65535")
+        try:
+            return cls(str(prefixes.parse(host)).partition("/")[0], int(port))
+        except PrefixFormError:
+            raise ValueError(f"{text!r} is not ADDRESS, ADDRESS:PORT or [IPV6]:PORT") from None
+
+    def __str__(self) -> str:
+        """Return the text form, the port always shown."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
+class TlsEndpoint(Endpoint):
+    """An address and a port for TLS; the port is 853 where none is given (RFC 7858 3.1)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form."""
+        found = super().parse(value)
+        if not _PORT.search(_text(value)):
+            found.port = 853
+        return found
+
+
+class Upstream(TextValue):
+    """A resolver to forward to.
+
+    `198.18.0.53` (UDP, and TCP where needed), `tcp://198.18.0.53:5353`, or
+    `tls://198.18.0.55#dns.example`, whose certificate must be for the name after `#`.
+    """
+
+    __slots__ = ("endpoint", "name", "scheme")
+
+    def __init__(self, endpoint: Endpoint, scheme: str = "udp", name: str = "") -> None:
+        self.endpoint = endpoint
+        self.scheme = scheme
+        self.name = name
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form; TLS has port 853 where none is given (RFC 7858 3.1)."""
+        text = _text(value)
+        scheme, found, rest = text.partition("://")
+        if not found:
+            scheme, rest = "udp", text
+        if scheme not in {"udp", "tcp", "tls"}:
+            raise ValueError(f"{text!r}: known are udp://, tcp:// and tls://")
+        place, _, name = rest.partition("#")
+        if scheme == "tls" and not name:
+            raise ValueError(
+                f"{text!r} names no certificate; write tls://ADDRESS#NAME, the name that the"
+                " server's certificate is for"
+            )
+        if name and scheme != "tls":
+            raise ValueError(f"{text!r}: only tls:// takes a #NAME")
+        kind = TlsEndpoint if scheme == "tls" else Endpoint
+        return cls(kind.parse(place), scheme, name)
+
+    def __str__(self) -> str:
+        """Return the text form, the port always shown."""
+        before = "" if self.scheme == "udp" else f"{self.scheme}://"
+        return f"{before}{self.endpoint}{'#' if self.name else ''}{self.name}"
+
+
+class Duration(TextValue):
+    """A time: `30s`, `10m`, `12h` or `1d`; `0s` is none."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form."""
+        match = _DURATION.fullmatch(_text(value).strip())
+        if not match:
+            raise ValueError(f"{value!r} is not a time such as '30s', '10m', '12h' or '1d'")
+        return cls(int(match[1]) * _TIMES[match[2]])
+
+    def __str__(self) -> str:
+        """Return the time in its largest whole unit."""
+        unit = next(u for u in ("d", "h", "m", "s") if self.seconds % _TIMES[u] == 0)
+        return f"{self.seconds // _TIMES[unit]}{unit}"
+
+
+class Network(TextValue):
+    """An address prefix: `10.0.0.0/8`."""
+
+    __slots__ = ("prefix",)
+
+    def __init__(self, prefix: Prefix) -> None:
+        self.prefix = prefix
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form."""
+        return cls(prefixes.parse(_text(value)))
+
+    def __str__(self) -> str:
+        """Return the text form."""
+        return str(self.prefix)
+
+
+class Share(TextValue):
+    """A limit: a number, or a share of the whole such as `1%`."""
+
+    __slots__ = ("number", "percent")
+
+    def __init__(self, *, number: int | None = None, percent: float = 0.0) -> None:
+        self.number = number
+        self.percent = percent
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read a whole number, or a text with a per cent sign."""
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return cls(number=value)
+        match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+        if not match:
+            raise ValueError(f"{value!r} is neither a number nor a share such as '1%'")
+        return cls(percent=float(match[1]))
+
+    def of(self, whole: int) -> int:
+        """Return the limit for a whole of that size, rounded down."""
+        return self.number if self.number is not None else int(whole * self.percent / 100)
+
+    def __str__(self) -> str:
+        """Return the text form."""
+        return str(self.number) if self.number is not None else f"{self.percent:g}%"
+
+
+class Size(TextValue):
+    """A number of octets: `64MB` (1 MB is 2**20 octets)."""
+
+    __slots__ = ("octets",)
+
+    def __init__(self, octets: int) -> None:
+        self.octets = octets
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form."""
+        match = _SIZE.fullmatch(_text(value).strip())
+        if not match:
+            raise ValueError(f"{value!r} is not a size such as '64MB'")
+        return cls(int(match[1]) * _UNITS[match[2] or "B"])
+
+    def __str__(self) -> str:
+        """Return the size in its largest whole unit."""
+        unit = next(u for u in ("GB", "MB", "KB", "B") if self.octets % _UNITS[u] == 0)
+        return f"{self.octets // _UNITS[unit]}{unit}"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a text was expected, not {value!r}")  # noqa: TRY004 - msgspec reports ValueError with its place
+    return value
