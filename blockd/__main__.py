@@ -25,7 +25,7 @@ def _run() -> int:
     from blockd.cli.app import build  # noqa: PLC0415 - errors of importing are shown plainly too
 
     try:
-        return build().main(standalone_mode=False) or 0
+        return build().main(prog_name="blockd", standalone_mode=False) or 0
     except SystemExit:  # click's answer to a broken pipe, in any mode; it has silenced the streams
         return 0
     except click.ClickException as error:

@@ -62,7 +62,10 @@ def _name(given: Setting, policy: "Policy", text: str) -> dict[str, Any]:
         if not verdict.rule.allow:
             routes = policy.prefixes_of(verdict.rule)
     found["blocked"] = verdict is not None and not verdict.rule.allow
-    found["resolver"] = _ask(given, wire)
+    found["resolver"], errors = _ask(given, wire)
+    if verdict is None and errors:
+        # No entry covers the name; the answer leads to a listed one, or holds a listed address.
+        found["blocked"], found["hidden"] = True, "; ".join(errors)
     found["kernel"] = [_look_up(given, prefix) for prefix in routes[:_MOST_ROUTES]]
     return found
 
@@ -97,8 +100,11 @@ def _rule(rule: "Rule", line: int) -> dict[str, Any]:
     }
 
 
-def _ask(given: Setting, wire: bytes) -> str:
-    """Return what the running resolver answers to a client, or why it cannot be asked."""
+def _ask(given: Setting, wire: bytes) -> tuple[str, list[str]]:
+    """Return what the running resolver answers to a client, or why it cannot be asked.
+
+    And the extended errors among it that say that the answer is blocked.
+    """
     from blockd.config import Endpoint  # noqa: PLC0415
     from blockd.errors import UnreachableError  # noqa: PLC0415
     from blockd.resolver import asking  # noqa: PLC0415
@@ -107,14 +113,15 @@ def _ask(given: Setting, wire: bytes) -> str:
     try:
         status = control.ask(given.control("resolver"))
     except UnreachableError:
-        return "not running: no answer from its control socket"
+        return "not running: no answer from its control socket", []
     if not status.get("ready"):
-        return "not ready yet"
+        return "not ready yet", []
     server = Endpoint.parse(status["listen"][0])
     try:
-        return f"{asking.ask(server, wire)} (asked for A at {server})"
+        answered = asking.ask(server, wire)
     except UnreachableError as error:
-        return str(error)
+        return str(error), []
+    return f"{answered} (asked for A at {server})", answered.blocking
 
 
 def _look_up(given: Setting, prefix: "Prefix") -> str:
@@ -143,6 +150,8 @@ def _bare(prefix: "Prefix") -> str:
 
 def _show(found: dict[str, Any]) -> None:
     said = "is blocked"
+    if "hidden" in found:
+        said = f"is blocked for what it leads to or contains ({found['hidden']})"
     if found.get("exception"):
         said = "is not blocked: it is excepted"
     elif not found["blocked"]:

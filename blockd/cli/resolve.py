@@ -9,10 +9,8 @@ from blockd.cli.setting import Setting
 @click.pass_obj
 def resolve(given: Setting) -> None:
     """Answer listed names from the policy and forward everything else, in the foreground."""
-    import asyncio  # noqa: PLC0415
-
-    from blockd.resolver.daemon import run  # noqa: PLC0415
+    from blockd.resolver.daemon import start  # noqa: PLC0415
     from blockd.service import logs  # noqa: PLC0415
 
     logs.configure("resolver")
-    asyncio.run(run(given.config, given.store, given.control("resolver"), given.read_config))
+    raise click.exceptions.Exit(start(given.read_config, given.store, given.control("resolver")))

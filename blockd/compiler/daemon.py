@@ -127,6 +127,12 @@ class CompilerDaemon:
             self._refused(error, getattr(error, "issues", ()))
             await self._expire(now)
             return
+        except Exception as error:
+            # A fault of ours must not end the only process that applies changes and expiries.
+            log.exception("nothing changed: an error that blockd did not expect")
+            self._refused(StoreError(f"an error that blockd did not expect: {error!r}"), ())
+            await self._expire(now)
+            return
         if self._problem:
             log.info("mended: the lists are accepted again")
         self._problem, self._problem_since, self._issues = "", None, outcome.issues
@@ -156,6 +162,9 @@ class CompilerDaemon:
             outcome = await asyncio.to_thread(publish.expire, self._store, now)
         except StoreError as error:
             log.error("expired entries stay in force: %s", error)  # noqa: TRY400 - a sentence
+            return
+        except Exception:
+            log.exception("expired entries stay in force: an error that blockd did not expect")
             return
         if outcome is not None:
             self._outcome = outcome

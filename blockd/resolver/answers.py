@@ -5,18 +5,24 @@ and question in front of it. No cache of whole packets and no sockets here.
 """
 
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import dnslib
 
+from blockd import records
 from blockd.policy.reader import Verdict
 from blockd.resolver import wire
+from blockd.resolver.local_data import NONE, LocalData
+from blockd.resolver.reply import Answer
+from blockd.resolver.splice import splice
 from blockd.resolver.wire import Query
 from blockd.terms import Action, Basis
 from blockd.watchlist.model import Rule
 
 EDE_FORGED, EDE_BLOCKED, EDE_CENSORED, EDE_FILTERED, EDE_PROHIBITED = 4, 15, 16, 17, 18
-EDE_NOT_READY, EDE_NO_REACHABLE = 14, 22
+EDE_STALE, EDE_STALE_NXDOMAIN = 3, 19
+EDE_NOT_READY, EDE_NO_REACHABLE, EDE_NETWORK = 14, 22, 23
 
 _CODES = {
     Basis.ORDER: EDE_CENSORED,
@@ -28,6 +34,13 @@ TEXT_OCTETS = 120
 """The longest EDE text: with the longest name and the SOA it still fits 512 octets."""
 
 _MOST_TEMPLATES = 20_000
+_HINFO = 13
+
+MINIMAL_ANY = b"\7RFC8482\0"
+"""The data of the HINFO record that answers ANY: RFC 8482 4.2."""
+
+_HEAD = struct.Struct("!HH")
+_COOKIE = struct.pack("!HH", wire.COOKIE, 24)
 
 
 class Template(NamedTuple):
@@ -53,6 +66,7 @@ class Answers:
         self._ttl = ttl
         self._serial = serial & 0xFFFFFFFF
         self._templates: dict[tuple[int, int, bool], tuple[Rule, Template]] = {}
+        self._local = LocalData()
 
     def action(self, verdict: Verdict) -> Action:
         """Return what is done with a query that a rule blocks.
@@ -63,19 +77,38 @@ class Answers:
         action = verdict.rule.action or self._action
         return Action.NODATA if action is Action.NXDOMAIN and verdict.alone else action
 
-    def sinkhole(self, query: Query, verdict: Verdict, limit: int) -> bytes | None:
+    def garden(self, verdict: Verdict, qtype: int = wire.A) -> bytes | None:
+        """Return the name that a rule sends to instead, for a question that follows it there.
+
+        Its answer is to be had upstream and put together by `spliced`.
+
+        Returns:
+            The target of the rule's CNAME, in canonical wire form; None: `sinkhole` says all,
+            as it does where the CNAME itself was asked for (RFC 1034 3.6.2).
+        """
+        if qtype in {wire.CNAME, wire.ANY} or self.action(verdict) is not Action.RECORDS:
+            return None
+        return self._local.target(verdict.rule)
+
+    def sinkhole(
+        self, query: Query, verdict: Verdict, limit: int, cookie: bytes = b""
+    ) -> bytes | None:
         """Return the answer to a query for a listed name; None where it is to be dropped.
 
         Args:
             query: the query.
             verdict: the rule that matched it; not an exception.
             limit: the most octets that the transport and the client take.
+            cookie: the server cookie, for a query that has one.
         """
         action = self.action(verdict)
         if action is Action.DROP:
             return None
         rule = verdict.rule
-        kind = query.qtype if query.qtype in (wire.A, wire.AAAA) else 0
+        if action is Action.RECORDS:
+            kind = self._local.kind(rule, query.qtype)
+        else:
+            kind = query.qtype if query.qtype in (wire.A, wire.AAAA) else NONE
         key = id(rule), kind, verdict.alone
         found = self._templates.get(key)
         if found is None:
@@ -89,46 +122,97 @@ class Answers:
             owner = 0xC00C + len(query.name) - len(verdict.matched)
             at = template.soa_owner
             body = body[:at] + owner.to_bytes(2, "big") + body[at + 2 :]
-        return assemble(query, template.rcode, template.counts, body, template.options, limit)
+        return assemble(
+            query, template.rcode, template.counts, body, template.options, limit, cookie=cookie
+        )
 
     def _template(self, rule: Rule, action: Action, kind: int) -> Template:
+        ttl = self._ttl if rule.ttl is None else rule.ttl
+        options = extended_error(_CODES[rule.basis], _text(rule))
+        if action is Action.REFUSED:
+            return Template(wire.REFUSED, bytes(4), b"", -1, options)
+        rcode = wire.NXDOMAIN if action is Action.NXDOMAIN else wire.NOERROR
+        found = self._found(rule, action, kind)
+        if found:
+            options = extended_error(EDE_FORGED, "") + options
+            body = packed(_HINFO if kind == wire.ANY else kind, found, ttl)
+            return Template(rcode, struct.pack("!HH", len(found), 0), body, -1, options)
+        # RFC 2308 3: without an SOA nobody downstream may cache the denial. Its names
+        # share no suffix, so that nothing in it points into the question but its owner.
+        soa = dnslib.SOA("localhost.", "nobody.invalid.", (self._serial, 3600, 600, 86400, ttl))
+        return Template(rcode, struct.pack("!HH", 0, 1), packed(wire.SOA, [soa], ttl), 0, options)
+
+    def _found(self, rule: Rule, action: Action, kind: int) -> list[dnslib.RD]:
+        """Return the data of the records that answer a question."""
+        if kind == NONE:
+            return []
+        if action is Action.RECORDS:
+            # RFC 8482 4.2: ANY gets one small record instead of all.
+            held = [MINIMAL_ANY] if kind == wire.ANY else self._local.of(rule)[kind]
+            return [dnslib.RD(data) for data in held]
         addresses: tuple[str, ...] = ()
         if action is Action.ADDRESS:
             addresses = tuple(a for a in rule.addresses if (":" in a) == (kind == wire.AAAA))
         elif action is Action.ZERO:
             addresses = ("::",) if kind == wire.AAAA else ("0.0.0.0",)  # noqa: S104 - an answer
-        if kind == 0:
-            addresses = ()
-        ttl = self._ttl if rule.ttl is None else rule.ttl
-        options = extended_error(_CODES[rule.basis], _text(rule))
-        if action is Action.REFUSED:
-            return Template(wire.REFUSED, bytes(4), b"", -1, options)
-        if addresses:
-            options = extended_error(EDE_FORGED, "") + options
-        rcode = wire.NXDOMAIN if action is Action.NXDOMAIN else wire.NOERROR
-        body, soa_owner = self._records(addresses, kind, ttl)
-        counts = struct.pack("!HH", len(addresses), 0 if addresses else 1)
-        return Template(rcode, counts, body, soa_owner, options)
+        return [(dnslib.AAAA if kind == wire.AAAA else dnslib.A)(a) for a in addresses]
 
-    def _records(self, addresses: tuple[str, ...], kind: int, ttl: int) -> tuple[bytes, int]:
-        """Return packed records as they follow the question of any name, and the SOA's place."""
-        message = dnslib.DNSRecord(q=dnslib.DNSQuestion("x.", kind or wire.A))
-        question = len(message.pack())
-        for address in addresses:
-            data = dnslib.AAAA(address) if kind == wire.AAAA else dnslib.A(address)
-            message.add_answer(dnslib.RR("x.", kind, ttl=ttl, rdata=data))
-        if not addresses:
-            # RFC 2308 3: without an SOA nobody downstream may cache the denial. Its names
-            # share no suffix, so that nothing in it points into the question but its owner.
-            data = dnslib.SOA(
-                "localhost.", "nobody.invalid.", (self._serial, 3600, 600, 86400, ttl)
-            )
-            message.add_auth(dnslib.RR("x.", wire.SOA, ttl=ttl, rdata=data))
-        return message.pack()[question:], -1 if addresses else 0
+
+def packed(rtype: int, found: Iterable[dnslib.RD], ttl: int) -> bytes:
+    """Return records of one type as they follow the question of any name, their owner.
+
+    Names in their data that are `x.` point to that owner too.
+    """
+    message = dnslib.DNSRecord(q=dnslib.DNSQuestion("x."))
+    question = len(message.pack())
+    for data in found:
+        message.add_answer(dnslib.RR("x.", rtype, ttl=ttl, rdata=data))
+    return bytes(message.pack())[question:]
+
+
+def spliced(
+    query: Query,
+    rule: Rule,
+    target: Answer | None,
+    ttl: int,
+    limit: int,
+    age: int = 0,
+    cookie: bytes = b"",
+) -> bytes:
+    """Return the answer to a query for a name whose rule sends to another name.
+
+    Args:
+        query: the query.
+        rule: one with a CNAME, as `Answers.garden` says.
+        target: the upstream's answer to the same question for the target; None: none was had.
+        ttl: the CNAME's where the rule has none of its own, in seconds.
+        limit: the most octets that the transport and the client take.
+        age: seconds since the upstream's answer came.
+        cookie: the server cookie, for a query that has one.
+    """
+    cname = next(
+        record.rdata for record in map(records.parse, rule.records) if record.rtype == wire.CNAME
+    )
+    own_ttl = ttl if rule.ttl is None else rule.ttl
+    found = splice(cname, own_ttl, target, len(query.question), age)
+    options = extended_error(EDE_FORGED, "") + extended_error(_CODES[rule.basis], _text(rule))
+    if target is None:
+        options += extended_error(EDE_NO_REACHABLE, "no upstream answered for the target")
+    else:
+        options += target.options
+    flags = target.flags & wire.TC if target is not None else 0
+    return assemble(query, found.rcode, found.counts, found.body, options, limit, flags, cookie)
 
 
 def assemble(
-    query: Query, rcode: int, counts: bytes, body: bytes, options: bytes, limit: int, flags: int = 0
+    query: Query,
+    rcode: int,
+    counts: bytes,
+    body: bytes,
+    options: bytes,
+    limit: int,
+    flags: int = 0,
+    cookie: bytes = b"",
 ) -> bytes:
     """Put a reply together: header, the client's question, records, and OPT when it was asked.
 
@@ -140,32 +224,38 @@ def assemble(
         options: OPT's options, given up first when space is short (RFC 8914 3).
         limit: the most octets allowed.
         flags: further header flags, such as AD.
+        cookie: the server cookie, sent back behind the client's where the query has one
+            (RFC 7873 5.2); always the last option.
     """
     flags |= wire.QR | wire.RA | query.flags & (wire.RD | wire.CD) | rcode & 0xF
     additional = int.from_bytes(counts[4:6], "big")
-    opt = b""
     edns = query.edns
+    last = b""
+    size = 12 + len(query.question) + len(body)
     if edns is not None:
-        additional += 1
-        head = 12 + len(query.question) + len(body) + 11
-        if head + len(options) > limit:
-            options = b""
-        ttl = (rcode >> 4) << 24 | edns.flags
-        opt = b"\0" + wire.RECORD.pack(wire.OPT, wire.OWN_UDP, ttl, len(options)) + options
-    size = 12 + len(query.question) + len(body) + len(opt)
+        if edns.cookie and cookie:
+            last = _COOKIE + edns.cookie[:8] + cookie
+        size += 11 + len(last)
     if size > limit:
         # RFC 2181 9: an emptied message with TC says that TCP has the whole one.
         flags |= wire.TC
-        counts, body, additional = bytes(4), b"", 1 if opt else 0
+        size -= len(body)
+        counts, body, additional = bytes(4), b"", 0
+    opt = b""
+    if edns is not None:
+        additional += 1
+        options = options + last if size + len(options) <= limit else last
+        ttl = (rcode >> 4) << 24 | edns.flags
+        opt = b"\0" + wire.RECORD.pack(wire.OPT, wire.OWN_UDP, ttl, len(options)) + options
     return b"".join(
-        (query.id, struct.pack("!HH", flags, 1), counts[:4], struct.pack("!H", additional),
+        (query.id, _HEAD.pack(flags, 1), counts[:4], additional.to_bytes(2, "big"),
          query.question, body, opt)
     )  # fmt: skip
 
 
-def error(query: Query, rcode: int, limit: int, options: bytes = b"") -> bytes:
+def error(query: Query, rcode: int, limit: int, options: bytes = b"", cookie: bytes = b"") -> bytes:
     """Return a reply without records."""
-    return assemble(query, rcode, bytes(4), b"", options, limit)
+    return assemble(query, rcode, bytes(4), b"", options, limit, cookie=cookie)
 
 
 def extended_error(code: int, text: str) -> bytes:

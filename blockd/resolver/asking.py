@@ -23,8 +23,12 @@ _ERRORS = {
     19: "Stale NXDOMAIN Answer",
     22: "No Reachable Authority",
     23: "Network Error",
+    29: "Synthesized",
 }
 """Names of the extended errors that blockd gives: RFC 8914 4."""
+
+
+_BLOCKED = frozenset({"15", "16", "17"})
 
 
 class Answered(NamedTuple):
@@ -35,6 +39,11 @@ class Answered(NamedTuple):
     """The answer section, type and data of each record."""
     errors: list[str]
     """Extended DNS errors: code, name and text."""
+
+    @property
+    def blocking(self) -> list[str]:
+        """The extended errors that say that a block is in force (RFC 8914 4.16 to 4.18)."""
+        return [error for error in self.errors if error.split(" ")[1].rstrip(":") in _BLOCKED]
 
     def __str__(self) -> str:
         """Return it in one line."""

@@ -3,7 +3,7 @@
 No time and no policy here: the caller passes the time in, and judges what it takes out.
 """
 
-from typing import NamedTuple
+from itertools import islice
 
 from blockd.resolver.reply import Answer
 
@@ -11,21 +11,47 @@ _OVERHEAD = 420
 """Octets that an entry costs beside its key and body: dictionary, tuples, numbers (measured)."""
 _TTL_COST = 90
 """Octets for each remembered TTL."""
+_SPARE = 64
+"""A full cache drops one in so many at once: to find the first entry of a dictionary, each time
+all places are passed that were dropped before it."""
+
+RETRY = 30.0
+"""Seconds between attempts to refresh what is given stale (RFC 8767 5)."""
 
 
-class Kept(NamedTuple):
-    """An answer with the time at which it came, in seconds of a monotonic clock."""
+class Kept:
+    """An answer with the time at which it came, and what was found out about it since."""
 
-    answer: Answer
-    since: float
+    __slots__ = ("answer", "cost", "fetching", "judged", "retry_at", "since", "until", "used")
+
+    def __init__(self, answer: Answer, since: float, cost: int) -> None:
+        self.answer = answer
+        self.since = since
+        """Seconds of a monotonic clock."""
+        self.until = since + answer.lifetime
+        self.cost = cost
+        self.used = 0
+        """Looks at it, at most one a second: how often it is wanted."""
+        self.fetching = False
+        """A question that will replace it is on its way."""
+        self.retry_at = 0.0
+        """While stale: when an upstream may be asked again."""
+        self.judged = 0
+        """The policy by which it was last found harmless; another one judges anew."""
 
 
 class Cache:
     """A bounded map from `Query.key` to answers; the oldest make room."""
 
-    def __init__(self, octets: int) -> None:
-        """Bound it to a number of octets; 0 keeps nothing."""
+    def __init__(self, octets: int, stale: int = 0) -> None:
+        """Bound it.
+
+        Args:
+            octets: memory in use at most; 0 keeps nothing.
+            stale: seconds past its lifetime for which an answer is kept, for bad times.
+        """
         self._most = octets
+        self._stale = stale
         self._used = 0
         self._kept: dict[bytes, Kept] = {}
 
@@ -41,33 +67,56 @@ class Cache:
     def get(self, key: bytes, now: float) -> Kept | None:
         """Return what is kept and still in time."""
         kept = self._kept.get(key)
-        if kept is None:
+        return kept if kept is not None and now < kept.until else None
+
+    def stale(self, key: bytes, now: float) -> Kept | None:
+        """Return what is kept although its time is over; a failure is never given stale."""
+        kept = self._kept.get(key)
+        if kept is None or now < kept.until:
             return None
-        if now - kept.since >= kept.answer.lifetime:
+        if now >= kept.until + self._stale or kept.answer.failed:
             self._drop(key)
             return None
         return kept
 
-    def put(self, key: bytes, answer: Answer, now: float) -> None:
-        """Keep an answer for its lifetime, in place of an earlier one."""
-        cost = _cost(key, answer)
-        if key in self._kept:
+    def put(self, key: bytes, answer: Answer, now: float) -> Kept | None:
+        """Keep an answer for its lifetime, in place of an earlier one.
+
+        A failure never takes the place of an answer that can still be given (RFC 8767 4).
+        """
+        earlier = self._kept.get(key)
+        if earlier is not None:
+            earlier.fetching = False
+            good = not earlier.answer.failed and now < earlier.until + self._stale
+            if answer.failed and good:
+                return earlier
             self._drop(key)
+        cost = _OVERHEAD + len(key) + len(answer.body) + _TTL_COST * len(answer.ttls)
         if answer.lifetime <= 0 or cost > self._most:
-            return
-        self._kept[key] = Kept(answer, now)
+            return None
+        kept = self._kept[key] = Kept(answer, now, cost)
         self._used += cost
-        while self._used > self._most:
-            self._drop(next(iter(self._kept)))  # dictionaries keep the order of insertion
+        if self._used > self._most:
+            self._make_room()
+        return kept
 
     def clear(self) -> None:
         """Forget everything."""
         self._kept.clear()
         self._used = 0
 
+    def _make_room(self) -> None:
+        """Drop the oldest, but not the last that came."""
+        over = self._used - self._most + self._most // _SPARE
+        oldest = []
+        # Dictionaries keep the order of insertion.
+        for key, kept in islice(self._kept.items(), len(self._kept) - 1):
+            if over <= 0:
+                break
+            over -= kept.cost
+            oldest.append(key)
+        for key in oldest:
+            self._drop(key)
+
     def _drop(self, key: bytes) -> None:
-        self._used -= _cost(key, self._kept.pop(key).answer)
-
-
-def _cost(key: bytes, answer: Answer) -> int:
-    return _OVERHEAD + len(key) + len(answer.body) + _TTL_COST * len(answer.ttls)
+        self._used -= self._kept.pop(key).cost

@@ -3,6 +3,8 @@
 Plain cells, so that the hot path adds one without a look-up.
 """
 
+from bisect import bisect_left
+
 
 class Count:
     """One counter."""
@@ -13,6 +15,31 @@ class Count:
         self.n = 0
 
 
+BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Upper bounds of the latency histogram, in seconds."""
+
+
+class Histogram:
+    """How long forwarded questions took."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.total += seconds
+
+    def snapshot(self) -> dict[str, object]:
+        """Return bounds with counts of their own (not cumulated), for a status."""
+        return {
+            "bounds": list(BOUNDS),
+            "counts": list(self.counts),
+            "seconds": round(self.total, 6),
+        }
+
+
 class Counters:
     """Counters by outcome and by platform id; they start at zero with the process."""
 
@@ -21,10 +48,11 @@ class Counters:
         self.outcomes: dict[str, Count] = {
             outcome: Count()
             for outcome in (
-                "sinkholed", "cached", "forwarded", "failed", "refused", "dropped",
-                "malformed", "not_implemented",
+                "sinkholed", "local", "cached", "stale", "forwarded", "failed", "refused",
+                "limited", "dropped", "malformed", "not_implemented",
             )
         }  # fmt: skip
+        self.latency = Histogram()
         self.platforms: dict[str, Count] = {}
 
     def __getitem__(self, outcome: str) -> Count:

@@ -8,94 +8,146 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
+import secrets
 import signal
-import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from hashlib import blake2s
 from pathlib import Path
 from typing import Any
 
-from blockd.config import Config, Endpoint
-from blockd.errors import BlockdError, NoPolicyError, StoreError
-from blockd.policy.reader import Policy
+from blockd import names
+from blockd.config import Config
+from blockd.errors import BlockdError, NoPolicyError
 from blockd.policy.store import Store
-from blockd.resolver import resolvconf
-from blockd.resolver.engine import Engine
+from blockd.prefixes import Prefix
+from blockd.resolver import resolvconf, tls
+from blockd.resolver.clients import Clients
+from blockd.resolver.cookies import Cookies
+from blockd.resolver.engine import Engine, zones
 from blockd.resolver.exchange import Waiter
+from blockd.resolver.follow import Follower
+from blockd.resolver.forward import Forwarder
+from blockd.resolver.sharing import shared_loop
 from blockd.resolver.tcp import TcpListener
 from blockd.resolver.udp import UdpListener
-from blockd.resolver.upstreams import Upstreams
+from blockd.resolver.wire import Query
+from blockd.resolver.workers import SECRET, run_workers, worker_socket
 from blockd.service import control
 from blockd.service.notify import notify, reloading
-from blockd.service.sockets import listening
+from blockd.service.sockets import Listening, listening
 
 LOOK = 0.1
 """Seconds between looks for a new generation while no query comes."""
 
+LOOK_BUSY = 0.001
+"""The same under load, where each batch asks."""
+
+LOOP = "blockd.internal"
+"""Where probes for loops are asked: a top-level name that ICANN keeps for private use."""
+
 DRAIN = 5.0
 """Seconds that exchanges in flight get on SIGTERM."""
+
+_COLLECT = 200_000, 10, 100
+"""Thresholds of the cyclic collector. Queries make no cycles; at its defaults it would spend
+two fifths of a forwarded query's time on visiting the cache (measured)."""
 
 log = logging.getLogger(__name__)
 
 
-async def run(
-    config: Config,
+def start(
+    read_config: Callable[[], Config],
     store: Store,
     socket_path: Path,
-    reload: Callable[[], Config],
     resolv_conf: Path = Path("/etc/resolv.conf"),
-) -> None:
-    """Serve until SIGTERM or SIGINT.
+) -> int:
+    """Serve until SIGTERM or SIGINT, in this process or in several; return the exit status.
 
     Args:
-        config: the configuration.
+        read_config: reads the configuration, at start and on SIGHUP.
         store: the policy store; needs read access only.
         socket_path: the control socket to serve.
-        reload: reads the configuration again, on SIGHUP.
         resolv_conf: where upstreams come from when the configuration names none.
 
     Raises:
         BlockdError: it cannot start; the message says what to mend.
     """
-    daemon = ResolverDaemon(config, store, reload, resolv_conf)
-    await daemon.run(socket_path)
+    config = read_config()
+    resolvconf.chosen(config.resolver, _read(resolv_conf))  # wrong, it is said before all else
+    sockets = listening(config.resolver.listen, config.resolver.listen_tls)
+
+    def serve(number: int, secret: bytes) -> None:
+        own = read_config() if number else config
+        daemon = ResolverDaemon(own, store, read_config, resolv_conf, secret)
+        path = worker_socket(socket_path, number) if number else socket_path
+        shared = (lambda: shared_loop(sockets.all())) if number else None
+        with asyncio.Runner(loop_factory=shared) as runner:
+            runner.run(daemon.run(path, sockets))
+
+    try:
+        if config.resolver.workers > 1:
+            return run_workers(config.resolver.workers, serve, socket_path)
+        serve(0, secrets.token_bytes(SECRET))
+    finally:
+        for sock in sockets.all():
+            sock.close()
+    return 0
 
 
 class ResolverDaemon:
     """What one resolver process holds."""
 
     def __init__(
-        self, config: Config, store: Store, reload: Callable[[], Config], resolv_conf: Path
+        self,
+        config: Config,
+        store: Store,
+        reload: Callable[[], Config],
+        resolv_conf: Path,
+        secret: bytes,
     ) -> None:
-        """Take the parts; nothing is opened before `run`."""
-        self._config = config
-        self._store = store
-        self._current = str(store.state / "current")
+        """Take the parts; nothing is opened before `run`.
+
+        Args:
+            config: the configuration.
+            store: the policy store.
+            reload: reads the configuration again, on SIGHUP.
+            resolv_conf: where upstreams come from when the configuration names none.
+            secret: of the server cookies.
+        """
+        self._config = self._started = config
         self._reload = reload
         self._resolv_conf = resolv_conf
         self._engine = Engine(config.resolver, None)
-        self._upstreams: Upstreams
+        self._engine.prefetch = self._prefetch
+        # The same for all workers: a probe may come back to any of them.
+        token = blake2s(b"loop", key=secret, digest_size=8).hexdigest()
+        self._engine.loop = names.to_wire(f"{token}.{LOOP}")
+        self._engine.looped = self._in_a_loop
+        self._clients = Clients(
+            _allowed(config), config.resolver.rate_limit, Cookies(secret), time.time
+        )
+        self._certificate = tls.server(config.resolver)
+        self._forwarder: Forwarder
+        self._earlier: list[Forwarder] = []
         self._udp: list[UdpListener] = []
-        self._link = ""
-        self._adopting: asyncio.Task[None] | None = None
-        self._list_problem = ""
+        self._looked = 0.0
+        self._second = 0
+        self._follower = Follower(store, self._engine, self._flush, self._tell)
         self._config_problem = ""
+        self._restart_problem = ""
+        self._loop_problem = ""
         self._stop = asyncio.Event()
         self._ready = False
 
-    async def run(self, socket_path: Path) -> None:
-        """See `run` of this module."""
+    async def run(self, socket_path: Path, sockets: Listening) -> None:
+        """Serve bound sockets until a signal; they are the caller's to close."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reconfigure)
-        endpoints = self._endpoints(self._config)
         with contextlib.ExitStack() as opened:
-            sockets = listening(self._config.resolver.listen)
-            for sock in sockets:
-                opened.callback(sock.close)
-            self._upstreams = Upstreams(endpoints, self._engine.keep)
+            self._forwarder = self._open_upstreams(self._config)
             opened.callback(self._close)
             server = await control.serve(socket_path, self.status)
             opened.callback(server.close)
@@ -103,16 +155,15 @@ class ResolverDaemon:
                 await self._serve(sockets)
 
     def _close(self) -> None:
-        self._upstreams.close()
-        if self._engine.policy is not None:
-            self._engine.policy.close()
+        for forwarder in (self._forwarder, *self._earlier):
+            forwarder.close()
+        self._follower.close()
 
     async def _first_policy(self) -> bool:
         """Wait for a generation; False when a signal came first."""
         while not self._stop.is_set():
-            self._link = self._read_link()
             try:
-                self._adopt(self._store.open())
+                self._follower.first()
             except NoPolicyError as error:
                 if self._config.service.start_without_list:
                     log.warning("%s; forwarding everything until then", error)
@@ -123,38 +174,54 @@ class ResolverDaemon:
             await self._pause(LOOK)
         return False
 
-    async def _serve(self, sockets: Sequence[socket.socket]) -> None:
+    async def _serve(self, sockets: Listening) -> None:
         loop = asyncio.get_running_loop()
-        tcp = TcpListener(self._engine, self._forward, self._before_batch)
-        servers = []
-        for sock in sockets:
-            if sock.type is socket.SOCK_DGRAM:
-                self._udp.append(UdpListener(sock, self._engine, self._forward, self._before_batch))
-            else:
-                servers.append(await loop.create_server(tcp, sock=sock))
+        tcp = TcpListener(self._engine, self._clients, self._forward, self._before_batch)
+        for sock in sockets.udp:
+            listener = UdpListener(
+                sock, self._engine, self._clients, self._forward, self._before_batch
+            )
+            loop.add_reader(sock.fileno(), listener.readable)
+            self._udp.append(listener)
+        servers = [await loop.create_server(tcp, sock=sock) for sock in sockets.tcp]
+        if self._certificate is not None:
+            secure = tcp.over_tls(self._certificate)
+            servers += [await loop.create_server(secure, sock=sock) for sock in sockets.tls]
         gc.collect()
         gc.freeze()  # what comes from here on is short-lived; collections need not visit the rest
+        gc.set_threshold(*_COLLECT)
+        self._follower.begin()
         self._ready = True
+        self._forwarder.probe(self._engine.loop)
         notify("READY=1", f"STATUS={self._summary()}")
-        log.info("serving on %s; %s", _texts(self._config.resolver.listen), self._summary())
+        settings = self._config.resolver
+        places = [*settings.listen, *(f"{endpoint} (TLS)" for endpoint in settings.listen_tls)]
+        log.info("serving on %s; %s", ", ".join(map(str, places)), self._summary())
         while not self._stop.is_set():
             self._before_batch()
+            if self._config.resolver.workers > 1:
+                # What a worker was woken for and did not live to read wakes nobody again.
+                for listener in self._udp:
+                    listener.readable()
             await self._pause(LOOK)
         notify("STOPPING=1")
         for listening_server in servers:
             listening_server.close()
         for listener in self._udp:
-            listener.stop()
+            loop.remove_reader(listener.sock.fileno())
+        tcp.stop()
         await self._drain()
         tcp.close()
-        for listener in self._udp:
-            listener.close()
+        self._flush()
 
     async def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN
         # The exchanges are pure and signal nothing.
-        while len(self._upstreams.exchanges) and time.monotonic() < deadline:  # noqa: ASYNC110
+        while self._in_flight() and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+    def _in_flight(self) -> int:
+        return sum(len(forwarder) for forwarder in (self._forwarder, *self._earlier))
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -164,80 +231,80 @@ class ResolverDaemon:
             return
 
     def _forward(self, waiter: Waiter) -> None:
-        self._upstreams.forward(waiter)
+        self._forwarder.forward(waiter)
+
+    def _prefetch(self, query: Query) -> None:
+        self._forward(Waiter(query, lambda _query, _answer: None))
 
     def _before_batch(self) -> float:
-        """Look for a new generation (one readlink), and return the time."""
-        link = self._read_link()
-        # Not before it is ready: `_first_policy` opens the first one, and LMDB no file twice.
-        if link != self._link and self._ready and self._adopting is None:
-            self._link = link
-            self._adopting = asyncio.create_task(self._adopt_next())
-        return time.monotonic()
+        """Look for a new generation (one readlink) and a new second, and return the time."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_BUSY:
+            self._looked = now
+            self._follower.look()
+            if int(now) != self._second:
+                self._second = int(now)
+                self._clients.tick()
+        return now
 
-    def _read_link(self) -> str:
-        try:
-            return os.readlink(self._current)  # noqa: PTH115 - before every batch: no Path is made
-        except OSError:
-            return self._link
+    def _in_a_loop(self, query: Query) -> None:
+        problem = (
+            f"upstream {self._forwarder.looped(query.name)} sends questions back to this"
+            " resolver: a loop; name another server in [resolver] upstreams"
+        )
+        if problem != self._loop_problem:
+            self._loop_problem = problem
+            log.error("%s", problem)
 
-    async def _adopt_next(self) -> None:
-        held = self._engine.policy.number if self._engine.policy is not None else None
-        try:
-            # In a thread: checking a large file's digest must not hold up queries.
-            policy = await asyncio.to_thread(self._store.open_after, held)
-            if policy is not None:
-                self._adopt(policy)
-            elif self._store.current() != held:
-                raise StoreError("the new generation is damaged; keeping the one in force")
-            # Else two came in a row, and the later one was adopted in place of the first.
-        except BlockdError as error:
-            self._list_problem = str(error)
-            log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence, not a traceback
-        finally:
-            self._adopting = None
+    def _flush(self) -> None:
+        for listener in self._udp:
+            listener.flush()
 
-    def _adopt(self, policy: Policy) -> None:
-        before = self._engine.adopt(policy)
-        if before is not None:
-            before.close()
-        self._list_problem = ""
-        if self._ready:
-            notify(f"STATUS={self._summary()}")
-            log.info("adopted generation %d: %d names", policy.number, len(policy))
+    def _tell(self) -> None:
+        notify(f"STATUS={self._summary()}")
 
     def _reconfigure(self) -> None:
         reloading()
         try:
             config = self._reload()
-            if config.resolver.listen != self._config.resolver.listen:
-                log.warning("[resolver] listen changed: restart the resolver for that")
-            endpoints = self._endpoints(config)
+            forwarder = self._open_upstreams(config)
+            try:
+                if self._certificate is not None and config.resolver.listen_tls:
+                    self._certificate.renewed(config.resolver)
+            except BlockdError:
+                forwarder.close()
+                raise
         except BlockdError as error:
             self._config_problem = str(error)
             log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence, not a traceback
         else:
-            self._config_problem = ""
-            if tuple(endpoints) != self._upstreams.endpoints:
-                before, self._upstreams = (
-                    self._upstreams,
-                    Upstreams(endpoints, self._engine.keep),
-                )
-                # Who waits for the earlier upstreams still gets their answers.
-                asyncio.get_running_loop().call_later(DRAIN, before.close)
+            # Who waits for the earlier upstreams still gets their answers.
+            self._earlier.append(self._forwarder)
+            asyncio.get_running_loop().call_later(DRAIN, self._close_earlier)
+            self._forwarder = forwarder
+            self._loop_problem = ""
+            forwarder.probe(self._engine.loop)
             self._engine.configure(config.resolver)
+            self._clients.configure(_allowed(config), config.resolver.rate_limit)
             self._config = config
+            self._config_problem = ""
+            self._restart_problem = _needs_restart(self._started, config)
+            if self._restart_problem:
+                log.warning("%s", self._restart_problem)
             log.info("configuration read again")
         notify("READY=1", f"STATUS={self._summary()}")
 
-    def _endpoints(self, config: Config) -> list[Endpoint]:
-        if config.resolver.upstreams:
-            return list(config.resolver.upstreams)
-        try:
-            text = self._resolv_conf.read_text()
-        except OSError:
-            text = ""
-        return resolvconf.upstreams(text, config.resolver.listen)
+    def _close_earlier(self) -> None:
+        if self._earlier:  # else the daemon has ended, and closed them
+            self._earlier.pop(0).close()
+
+    def _open_upstreams(self, config: Config) -> Forwarder:
+        settings = config.resolver
+        text = _read(self._resolv_conf)
+        return Forwarder(
+            resolvconf.chosen(settings, text), zones(settings), settings,
+            self._engine.keep, self._engine.counters.latency,
+        )  # fmt: skip
 
     def _summary(self) -> str:
         policy = self._engine.policy
@@ -249,21 +316,48 @@ class ResolverDaemon:
         """Return the status that the control socket gives."""
         self._before_batch()
         policy = self._engine.policy
+        problems = (
+            self._follower.problem,
+            self._config_problem,
+            self._restart_problem,
+            self._loop_problem,
+        )
         return {
             "plane": "resolver",
             "ready": self._ready,
             "generation": policy.number if policy is not None else None,
             "names": len(policy) if policy is not None else 0,
-            "problem": "; ".join(filter(None, (self._list_problem, self._config_problem))),
-            "listen": [str(endpoint) for endpoint in self._config.resolver.listen],
-            "upstreams": self._upstreams.status(),
-            "in_flight": len(self._upstreams.exchanges),
-            "mismatched": self._upstreams.exchanges.mismatched,
+            "problem": "; ".join(filter(None, problems)),
+            "listen": [str(endpoint) for endpoint in self._started.resolver.listen],
+            "listen_tls": [str(endpoint) for endpoint in self._started.resolver.listen_tls],
+            "upstreams": self._forwarder.status(),
+            "in_flight": self._in_flight(),
+            "mismatched": self._forwarder.mismatched,
             "unsent": sum(listener.unsent for listener in self._udp),
             "cache": {"answers": len(self._engine.cache), "octets": self._engine.cache.octets},
+            "latency": self._engine.counters.latency.snapshot(),
             **self._engine.counters.snapshot(),
         }
 
 
-def _texts(endpoints: Sequence[Endpoint]) -> str:
-    return ", ".join(map(str, endpoints))
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _needs_restart(started: Config, now: Config) -> str:
+    """Return which settings have no effect before a restart; empty: all have."""
+    keys = [
+        key
+        for key in ("listen", "listen_tls", "workers")
+        if getattr(started.resolver, key) != getattr(now.resolver, key)
+    ]
+    if not keys:
+        return ""
+    return f"[resolver] {', '.join(keys)} changed: restart the resolver for that"
+
+
+def _allowed(config: Config) -> list[Prefix]:
+    return [network.prefix for network in config.resolver.allow]

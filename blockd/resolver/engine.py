@@ -2,33 +2,46 @@
 
 Composes the pure parts; holds no socket. A policy is adopted whole, and every answer, kept
 or late, is judged by the policy in force at the moment when it is sent.
+
+Longer than most modules: each way that a query can go is decided here, to be read in one place.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from blockd.config import ResolverSection
 from blockd.errors import FormError
 from blockd.policy.reader import Policy, Verdict
 from blockd.resolver import answers, wire
-from blockd.resolver.access import Access
 from blockd.resolver.answers import Answers
-from blockd.resolver.cache import Cache
-from blockd.resolver.counters import Count, Counters
+from blockd.resolver.cache import RETRY, Cache, Kept
+from blockd.resolver.counters import Counters
+from blockd.resolver.judge import judge
+from blockd.resolver.local import Local
+from blockd.resolver.quick import Quick, Reply
 from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query
+from blockd.terms import Action, Denied
+
+__all__ = ["TCP_LIMIT", "Engine", "Reply", "limit", "zones"]
 
 TCP_LIMIT = 65_535
+
+MOST_HOT = 30_000
+"""Finished replies remembered for a second."""
+
+STALE_TTL = 30
+"""Seconds: RFC 8767 4."""
+
+_PREFETCH_USES = 3  # seconds in which an answer was wanted
+_PREFETCH_SHARE = 0.1  # of its lifetime is left
+_PREFETCH_LEAST = 10  # seconds of lifetime
 
 _TRANSFERS = frozenset({251, 252})  # IXFR and AXFR: nothing here is a zone to transfer
 _META = frozenset({wire.OPT, wire.NXNAME})  # RFC 6891 6.1.1, RFC 9824 3.2: no question at all
 
-
-class Reply(NamedTuple):
-    """An answer to send, and the counters that sending it raises."""
-
-    message: bytes
-    outcome: Count
-    platform: Count | None = None
+_LONGEST_SUBNET = 20
+"""Octets of a client-subnet option: family, two lengths, an IPv6 address (RFC 7871 6)."""
 
 
 class Engine:
@@ -37,50 +50,80 @@ class Engine:
     def __init__(self, settings: ResolverSection, policy: Policy | None) -> None:
         """Start with a policy; None forwards everything (`start_without_list`)."""
         self.counters = Counters()
-        self.cache = Cache(settings.cache.octets)
-        self.access = Access(network.prefix for network in settings.allow)
-        self.policy = policy
+        self.prefetch: Callable[[Query], None] = _nothing
+        """Asks a question again whose answer is about to leave the cache."""
+        self.loop = b""
+        """Names below it are asked of upstreams alone: who asks us for one is one of them."""
+        self.looped: Callable[[Query], None] = _nothing
         self._settings = settings
-        self._answers = self._make_answers()
-        self.hot: dict[bytes, Reply] = {}
-        """Replies to whole UDP packets, both without their first two octets, the ID."""
+        self.cache = Cache(settings.cache.octets, settings.stale.seconds)
+        self._local = Local(zones(settings))
         self._hot_second = 0
+        self._epoch = 0
+        """Counts the policies and configurations: what was judged under another is judged anew."""
+        self._use(policy)
+
+    def _use(self, policy: Policy | None) -> None:
+        self.policy = policy
+        self._epoch += 1
+        self._judged: tuple[Answer | None, Policy | None, Verdict | None] = (None, None, None)
+        self._answers = Answers(
+            self._settings.action, self._settings.ttl, policy.number if policy is not None else 0
+        )
+        # Made anew, so that nothing that was finished under the old policy is ever sent.
+        self._quick = Quick(policy, self._epoch, self._answers, self.counters, self._serve)
 
     def adopt(self, policy: Policy) -> Policy | None:
         """Judge by this policy from now on; returns the one before, for closing.
 
         The cache stays: whatever is taken from it passes the new policy first.
         """
-        before, self.policy = self.policy, policy
-        self._answers = self._make_answers()
-        self.hot = {}
+        before = self.policy
+        self._use(policy)
         return before
 
     def configure(self, settings: ResolverSection) -> None:
-        """Take changed settings: who may ask, action, TTL, size of the cache."""
-        if settings.cache.octets != self._settings.cache.octets:
-            self.cache = Cache(settings.cache.octets)
-        self._settings = settings
-        self.access = Access(network.prefix for network in settings.allow)
-        self._answers = self._make_answers()
-        self.hot = {}
+        """Take changed settings; the cache is emptied where its own or the upstreams' changed."""
+        old, self._settings = self._settings, settings
+        keep = ("cache", "stale", "upstreams", "zones", "client_subnet", "check_cname",
+                "check_addresses")  # fmt: skip
+        if any(getattr(old, key) != getattr(settings, key) for key in keep):
+            self.cache = Cache(settings.cache.octets, settings.stale.seconds)
+        self._local = Local(zones(settings))
+        self._use(self.policy)
 
-    def tick(self, now: float) -> dict[bytes, Reply]:
+    def tick(self, now: float) -> tuple[dict[bytes, Reply], dict[bytes, Reply]]:
         """Return the finished replies that are good at this time; call it once a batch.
 
         They are made anew each second: that is how TTLs of kept answers are aged.
+
+        Returns:
+            Those for queries without a cookie, and those for queries with one; see `Quick`.
         """
         second = int(now)
-        if second != self._hot_second or len(self.hot) > 50_000:
+        quick = self._quick
+        if second != self._hot_second or len(quick.hot) + len(quick.hot_cookies) > MOST_HOT:
             self._hot_second = second
-            self.hot = {}
-        return self.hot
+            quick.cool()
+        return quick.hot, quick.hot_cookies
 
-    def answer(self, packet: bytes, now: float, *, tcp: bool = False) -> Reply | Query | None:
+    def answer(  # noqa: PLR0911 - one return for each way that a query can go
+        self, packet: bytes, now: float, *, tcp: bool = False, cookie: bytes = b""
+    ) -> Reply | Query | None:
         """Return the reply to a packet, the query when it must be forwarded, or None for silence.
 
         Never raises for any bytes.
+
+        Args:
+            packet: the message.
+            now: monotonic seconds.
+            tcp: it came over TCP or TLS.
+            cookie: the server cookie for this client, used where the query has a cookie.
         """
+        if not tcp:
+            quick = self._quick.answer(packet, now, cookie)
+            if quick is not None:
+                return quick
         broken = wire.unanswerable(packet)
         if broken is None:
             try:
@@ -93,76 +136,225 @@ class Engine:
                 return None
             cell = "malformed" if broken == wire.FORMERR else "not_implemented"
             return Reply(wire.header_reply(packet, broken), self.counters[cell])
-        reply = self._protocol(query, tcp=tcp) or self._decide(query, now, tcp=tcp)
-        # Options make a packet its client's own; long ones would make `hot` large.
-        common = len(packet) <= wire.LEAST_UDP and not (query.edns and query.edns.options)
-        if isinstance(reply, Reply) and common and not tcp:
-            self.hot[packet[2:]] = Reply(reply.message[2:], reply.outcome, reply.platform)
-        return reply
+        reply = self._protocol(query, cookie, tcp=tcp)
+        if reply is not None:
+            return reply
+        if not tcp:
+            self._quick.learn(packet, query, limit(query, tcp=False))
+        if self._settings.client_subnet and query.edns is not None and query.edns.subnet:
+            # RFC 7871 7.3: what is said to one network is not for the others.
+            query = query._replace(key=query.key + query.edns.subnet)
+        verdict = self.policy.match(query.name) if self.policy is not None else None
+        if verdict is not None and not verdict.rule.allow:
+            garden = self._answers.garden(verdict, query.qtype)
+            if garden is not None:
+                return self._ask_garden(query, garden, verdict, now, cookie, tcp=tcp)
+            return self._sinkhole(query, verdict, cookie, tcp=tcp)
+        query = query._replace(judged=self._epoch, excepted=verdict is not None)
+        return self._serve(query, now, cookie, tcp=tcp)
 
-    def finish(self, query: Query, answer: Answer | None, *, tcp: bool = False) -> Reply | None:
-        """Return the reply to a forwarded query; the answer None means that none was had.
+    def _ask_garden(
+        self, query: Query, target: bytes, verdict: Verdict, now: float, cookie: bytes,
+        *, tcp: bool,
+    ) -> Reply | Query:  # fmt: skip
+        """Answer a name that a rule sends to another one, or return the query for that one."""
+        asked = query._replace(
+            question=target + b"\0" + query.question[-4:],
+            name=target,
+            key=target + query.key[len(query.name) :],
+            garden=query,
+        )
+        kept = self.cache.get(asked.key, now)
+        if kept is not None:
+            age = int(now - kept.since)
+            return self._splice(query, verdict, kept.answer, age, cookie, tcp=tcp)
+        stale = self.cache.stale(asked.key, now)
+        if stale is not None and now < stale.retry_at:
+            return self._splice(query, verdict, _past_its_time(stale), 0, cookie, tcp=tcp)
+        return asked
+
+    def _splice(
+        self, query: Query, verdict: Verdict, target: Answer | None, age: int, cookie: bytes,
+        *, tcp: bool,
+    ) -> Reply:  # fmt: skip
+        message = answers.spliced(
+            query, verdict.rule, target, self._settings.ttl, limit(query, tcp=tcp), age, cookie
+        )
+        platform = self.counters.platform(verdict.rule.id)
+        return Reply(message, self.counters["sinkholed"], platform)
+
+    def _finish_garden(
+        self, query: Query, asked: Query, answer: Answer | None, now: float, cookie: bytes,
+        *, tcp: bool,
+    ) -> Reply | Query | None:  # fmt: skip
+        verdict = self.policy.match(query.name) if self.policy is not None else None
+        if verdict is None or verdict.rule.allow:
+            # Unlisted meanwhile: it is asked for itself.
+            query = query._replace(judged=self._epoch, excepted=verdict is not None)
+            return self._serve(query, now, cookie, tcp=tcp)
+        target = self._answers.garden(verdict, query.qtype)
+        if target is None:
+            return self._sinkhole(query, verdict, cookie, tcp=tcp)
+        if target != asked.name:
+            answer = None  # the rule sends elsewhere by now
+        elif answer is None or answer.failed:
+            stale = self.cache.stale(asked.key, now)
+            answer = _past_its_time(stale) if stale is not None else answer
+        return self._splice(query, verdict, answer, 0, cookie, tcp=tcp)
+
+    def _serve(self, query: Query, now: float, cookie: bytes, *, tcp: bool) -> Reply | Query:
+        """Answer what is not listed: locally, from cache; or return the query to be forwarded."""
+        local = self._local.answer(query)
+        if local is None and query.qtype == wire.ANY:
+            local = self._local.any_answer(query)
+        if local is not None:
+            message = answers.assemble(
+                query, local.rcode, local.counts, local.body, local.options,
+                limit(query, tcp=tcp), cookie=cookie,
+            )  # fmt: skip
+            return Reply(message, self.counters["local"])
+        kept = self.cache.get(query.key, now)
+        if kept is None:
+            if self.loop and query.name.endswith(self.loop):
+                self.looped(query)
+                message = answers.error(query, wire.REFUSED, limit(query, tcp=tcp), cookie=cookie)
+                return Reply(message, self.counters["refused"])
+            stale = self.cache.stale(query.key, now)
+            if stale is not None and now < stale.retry_at:
+                return self._stale(query, stale, cookie, tcp=tcp) or query
+            return query
+        if not query.excepted and kept.judged != self._epoch:
+            hidden = self._hidden(query, kept.answer)
+            if hidden is not None:
+                found = None
+                if self._answers.action(hidden) is not Action.DROP:
+                    found = self._sinkhole(query, hidden, cookie, tcp=tcp)
+                return found or query  # `finish` is silent where this is to be dropped
+            kept.judged = self._epoch
+        kept.used += 1
+        lifetime = kept.answer.lifetime
+        if (
+            kept.used >= _PREFETCH_USES
+            and kept.until - now < lifetime * _PREFETCH_SHARE
+            and lifetime >= _PREFETCH_LEAST
+            and not kept.fetching
+        ):
+            kept.fetching = True
+            self.prefetch(query)
+        age = int(now - kept.since)
+        return self._relay(query, kept.answer, kept.answer.aged(age), "cached", cookie, tcp=tcp)
+
+    def hasty(self, query: Query, now: float) -> bool:
+        """Tell whether there is stale data to give when the upstreams take long (RFC 8767 5)."""
+        return self.cache.stale(query.key, now) is not None
+
+    def finish(
+        self, query: Query, answer: Answer | None, now: float, *, tcp: bool = False,
+        cookie: bytes = b"",
+    ) -> Reply | Query | None:  # fmt: skip
+        """Return the reply to a forwarded query, or another query that must be forwarded for it.
+
+        The answer None means that it takes long.
 
         The policy may have changed since the query was forwarded, so it is asked again.
         """
-        verdict = self._verdict(query)
-        if verdict is not None:
-            return self._sinkhole(query, verdict, limit(query, tcp=tcp))
-        if answer is None or answer.rcode > 0xF:
+        if query.garden is not None:
+            return self._finish_garden(query.garden, query, answer, now, cookie, tcp=tcp)
+        if query.judged != self._epoch and self.policy is not None:
+            verdict = self.policy.match(query.name)
+            if verdict is not None and not verdict.rule.allow:
+                return self._sinkhole(query, verdict, cookie, tcp=tcp)
+            query = query._replace(judged=self._epoch, excepted=verdict is not None)
+        if answer is None or answer.failed:
+            stale = self.cache.stale(query.key, now)
+            if stale is not None:
+                return self._stale(query, stale, cookie, tcp=tcp)
+        if answer is None:
             options = answers.extended_error(answers.EDE_NO_REACHABLE, "no upstream answered")
-            message = answers.error(query, wire.SERVFAIL, limit(query, tcp=tcp), options)
+            message = answers.error(
+                query, wire.SERVFAIL, limit(query, tcp=tcp), options, cookie=cookie
+            )
             return Reply(message, self.counters["failed"])
-        return Reply(self._relay(query, answer, 0, tcp=tcp), self.counters["forwarded"])
+        if not query.excepted:
+            hidden = self._hidden(query, answer)
+            if hidden is not None:
+                return self._sinkhole(query, hidden, cookie, tcp=tcp)
+        outcome = "failed" if answer.failed else "forwarded"
+        return self._relay(query, answer, answer.body, outcome, cookie, tcp=tcp)
 
     def keep(self, query: Query, answer: Answer, now: float) -> None:
-        """Keep an upstream's answer for later queries."""
-        self.cache.put(query.key, answer, now)
+        """Keep an upstream's answer for later queries, and judge it once for all who wait."""
+        kept = self.cache.put(query.key, answer, now)
+        if kept is None:
+            return
+        if kept.answer is not answer:
+            kept.retry_at = now + RETRY  # a failure: what was kept before goes on, stale
+        elif self._hidden(query, answer) is None:
+            kept.judged = self._epoch
 
-    def refuse(self, packet: bytes) -> Reply | None:
-        """Return the answer to a client that may not ask: REFUSED with EDE 18 (RFC 8914 4.19)."""
-        if wire.unanswerable(packet) is not None:
-            return None
-        try:
-            query = wire.parse_query(packet)
-        except FormError:
+    def refuse(self, packet: bytes, *, tcp: bool = False, cookie: bytes = b"") -> Reply | None:
+        """Return the answer to a client that may not ask: REFUSED with EDE 18 (RFC 8914 4.19).
+
+        None where there is none to be given, or `denied` says so.
+        """
+        query = _readable(packet)
+        if query is None or self._settings.denied is Denied.DROP:
+            self.counters["dropped"].n += 1
             return None
         options = answers.extended_error(answers.EDE_PROHIBITED, "not an allowed network")
-        message = answers.error(query, wire.REFUSED, wire.LEAST_UDP, options)
+        most = TCP_LIMIT if tcp else wire.LEAST_UDP
+        message = answers.error(query, wire.REFUSED, most, options, cookie)
         return Reply(message, self.counters["refused"])
 
-    def _protocol(self, query: Query, *, tcp: bool) -> Reply | None:
+    def slip(self, packet: bytes, cookie: bytes = b"") -> Reply | None:
+        """Return the answer to one query of many too many: empty, and to be asked by TCP again.
+
+        Or with the cookie that it brings, which proves where the client is (RFC 7873 5.2.3).
+        """
+        query = _readable(packet)
+        if query is None:
+            self.counters["dropped"].n += 1
+            return None
+        message = answers.assemble(
+            query, wire.NOERROR, bytes(4), b"", b"", wire.LEAST_UDP, wire.TC, cookie
+        )
+        return Reply(message, self.counters["limited"])
+
+    def _protocol(self, query: Query, cookie: bytes, *, tcp: bool) -> Reply | None:
         """Return the answer to what is no question for the policy or an upstream."""
         rcode = None
         if query.edns is not None and query.edns.version > 0:
             rcode = wire.BADVERS  # RFC 6891 6.1.3
-        elif query.qtype in _META:
+        elif query.qtype in _META or (query.edns and len(query.edns.subnet) > _LONGEST_SUBNET):
             rcode = wire.FORMERR
         elif query.qclass != wire.IN or query.qtype in _TRANSFERS:
             rcode = wire.REFUSED
         if rcode is None:
             return None
         cell = self.counters["refused" if rcode == wire.REFUSED else "malformed"]
-        return Reply(answers.error(query, rcode, limit(query, tcp=tcp)), cell)
+        message = answers.error(query, rcode, limit(query, tcp=tcp), cookie=cookie)
+        return Reply(message, cell)
 
-    def _decide(self, query: Query, now: float, *, tcp: bool) -> Reply | Query | None:
-        verdict = self._verdict(query)
-        if verdict is not None:
-            return self._sinkhole(query, verdict, limit(query, tcp=tcp))
-        kept = self.cache.get(query.key, now)
-        if kept is None:
-            return query
-        age = int(now - kept.since)
-        return Reply(self._relay(query, kept.answer, age, tcp=tcp), self.counters["cached"])
-
-    def _verdict(self, query: Query) -> Verdict | None:
-        """Return the rule that blocks a query, if any; an exception blocks nothing."""
-        if self.policy is None or not query.name:
+    def _hidden(self, query: Query, answer: Answer) -> Verdict | None:
+        """Return the rule that blocks an answer for what it leads to, or contains."""
+        policy = self.policy
+        if policy is None:
             return None
-        verdict = self.policy.match(query.name)
-        return None if verdict is None or verdict.rule.allow else verdict
+        last = self._judged
+        if last[0] is answer and last[1] is policy:
+            return last[2]
+        settings = self._settings
+        found = judge(
+            answer, query, policy,
+            check_cname=settings.check_cname, check_addresses=settings.check_addresses,
+        )  # fmt: skip
+        self._judged = answer, policy, found
+        return found
 
-    def _sinkhole(self, query: Query, verdict: Verdict, most: int) -> Reply | None:
-        message = self._answers.sinkhole(query, verdict, most)
+    def _sinkhole(
+        self, query: Query, verdict: Verdict, cookie: bytes, *, tcp: bool
+    ) -> Reply | None:
+        message = self._answers.sinkhole(query, verdict, limit(query, tcp=tcp), cookie)
         platform = self.counters.platform(verdict.rule.id)
         if message is None:
             self.counters["dropped"].n += 1
@@ -170,17 +362,27 @@ class Engine:
             return None
         return Reply(message, self.counters["sinkholed"], platform)
 
-    def _relay(self, query: Query, answer: Answer, age: int, *, tcp: bool) -> bytes:
+    def _stale(self, query: Query, kept: Kept, cookie: bytes, *, tcp: bool) -> Reply | None:
+        """Return what is kept past its time, or what the policy says of it by now."""
+        hidden = None if query.excepted else self._hidden(query, kept.answer)
+        if hidden is not None:
+            return self._sinkhole(query, hidden, cookie, tcp=tcp)
+        answer = _past_its_time(kept)
+        return self._relay(query, answer, answer.body, "stale", cookie, tcp=tcp)
+
+    def _relay(
+        self, query: Query, answer: Answer, body: bytes, outcome: str, cookie: bytes, *, tcp: bool
+    ) -> Reply:
         flags = answer.flags & wire.TC
         if query.flags & wire.AD or (query.edns and query.edns.flags & wire.DO):
             flags |= answer.flags & wire.AD  # RFC 6840 5.7: for those who asked for it
-        return answers.assemble(
-            query, answer.rcode, answer.counts, answer.aged(age), b"", limit(query, tcp=tcp), flags
+        rcode = answer.rcode
+        if rcode > 0xF and query.edns is None:
+            rcode = wire.SERVFAIL  # what only OPT could say
+        message = answers.assemble(
+            query, rcode, answer.counts, body, answer.options, limit(query, tcp=tcp), flags, cookie
         )
-
-    def _make_answers(self) -> Answers:
-        serial = self.policy.number if self.policy is not None else 0
-        return Answers(self._settings.action, self._settings.ttl, serial)
+        return Reply(message, self.counters[outcome])
 
 
 def limit(query: Query, *, tcp: bool) -> int:
@@ -188,3 +390,31 @@ def limit(query: Query, *, tcp: bool) -> int:
     if tcp:
         return TCP_LIMIT
     return wire.LEAST_UDP if query.edns is None else min(query.edns.size, wire.OWN_UDP)
+
+
+def zones(settings: ResolverSection) -> dict[bytes, Any]:
+    """Return the configured zones by wire name, with their upstreams."""
+    from blockd import names  # noqa: PLC0415 - IDNA is wanted here alone
+
+    return {names.parse(text): upstreams for text, upstreams in settings.zones.items()}
+
+
+def _past_its_time(kept: Kept) -> Answer:
+    """Return a kept answer as stale data: it says so, and has a TTL of its own."""
+    answer = kept.answer
+    code = answers.EDE_STALE_NXDOMAIN if answer.rcode == wire.NXDOMAIN else answers.EDE_STALE
+    options = answers.extended_error(code, "") + answer.options
+    return answer._replace(body=answer.stale(STALE_TTL), options=options)
+
+
+def _readable(packet: bytes) -> Query | None:
+    if wire.unanswerable(packet) is not None:
+        return None
+    try:
+        return wire.parse_query(packet)
+    except FormError:
+        return None
+
+
+def _nothing(_query: Query) -> None:
+    return None

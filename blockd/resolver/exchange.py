@@ -4,268 +4,384 @@ Rules that hold here:
 1. One exchange a question (`Query.key`): equal questions wait for the same reply, since asking
    them again would multiply an attacker's chances (RFC 5452 5).
 2. A reply counts when upstream, channel (source port), ID and question are those of a try
-   that was sent; any other is ignored, and the exchange goes on waiting.
-3. Every exchange ends: with an answer, or with None when its last try is over.
-4. IDs and channels come from the given source of randomness, anew for each try.
+   that was sent; any other is ignored, and the exchange goes on waiting. Too many of these
+   from one upstream look like somebody guessing: its questions go by TCP for a while.
+3. Every exchange ends, with an answer: an upstream's, or a failure of our own.
+4. IDs and channels come from the given source of randomness. IDs are drawn anew for each try;
+   the channel is drawn for each flush, so that a batch leaves by one system call.
+
+Longer than most modules, since it is one state machine.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from blockd.errors import FormError
-from blockd.resolver import wire
-from blockd.resolver.reply import Answer, parse_reply
-from blockd.resolver.wire import Query
+from blockd.resolver import question, wire
+from blockd.resolver.answers import EDE_NETWORK, EDE_NO_REACHABLE, extended_error
+from blockd.resolver.health import Health, ranked
+from blockd.resolver.inflight import AskByStream, Done, Exchange, Waiter
+from blockd.resolver.reply import Answer, failure, parse_reply
+from blockd.terms import Strategy
+
+__all__ = ["AskByStream", "Done", "Exchange", "Exchanges", "Waiter"]
 
 PATIENCE = (0.7, 1.3, 2.4)
-"""Seconds that each try waits: 4.4 in all, within the 5 of a stub. RFC 9520 3.1 allows three."""
+"""Seconds that each try waits: 4.4 in all, within the 5 of a stub. RFC 9520 3.1 allows three.
+A try by stream waits as long as the stream does, but none begins after those 4.4."""
 
-BACK_OFF = 5.0
-"""Seconds for which a silent upstream is asked only when there is no better one."""
-SILENT = 3
-"""Tries in a row without a reply after which an upstream counts as silent."""
+EARLY = 1.8
+"""Seconds after which a client gets stale data rather than waiting on (RFC 8767 5)."""
+
+FAILURE_TTL = 5
+"""Seconds for which a failure is kept (RFC 9520 3.2: one second to five minutes)."""
 
 MOST_IN_FLIGHT = 20_000
 """Exchanges at once; without a bound, a dead upstream would let queries eat the memory."""
 MOST_WAITERS = 1_000
 """Clients that wait for one question; who comes later asks again, and finds it in the cache."""
 
+DEADLINE = sum(PATIENCE)
+"""Seconds from a question to its answer, or to the failure."""
 
-class Waiter(NamedTuple):
-    """A client's query, and what takes its answer (None: no upstream answered)."""
-
-    query: Query
-    done: Callable[[Query, Answer | None], None]
-
-
-@dataclass(slots=True, eq=False)
-class Exchange:
-    """One question on its way."""
-
-    query: Query
-    waiters: list[Waiter]
-    edns: bool = True
-    tries: int = 0
-    upstream: int = -1
-    keys: list[int] = field(default_factory=list)
-    asked: list[int] = field(default_factory=list)
-    over: bool = False
-
-
-class Send(NamedTuple):
-    """Command: send a datagram to an upstream on one of its channels."""
-
-    upstream: int
-    channel: int
-    message: bytes
-
-
-class AskByTcp(NamedTuple):
-    """Command: ask the upstream by TCP, and hand the reply to `by_tcp`."""
-
-    exchange: Exchange
-    upstream: int
-    message: bytes
-
-
-class Done(NamedTuple):
-    """Command: give the answer (None: failure) to everyone who waits."""
-
-    exchange: Exchange
-    answer: Answer | None
-
-
-Command = Send | AskByTcp | Done
-
-
-@dataclass(slots=True)
-class Health:
-    """What is known of an upstream."""
-
-    failures: int = 0
-    """Tries without a reply since the last one."""
-    retry_at: float = 0.0
-    sent: int = 0
-    answered: int = 0
-    timeouts: int = 0
+_PARALLEL = 3  # upstreams asked at once by the strategy `parallel`
+_POOL = 256  # IDs drawn at a time
 
 
 class Exchanges:
-    """All questions in flight."""
+    """All questions in flight to one set of upstreams."""
 
-    def __init__(self, upstreams: int, channels: int, random_bits: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        by_stream: Sequence[bool],
+        channels: int,
+        random_bits: Callable[[int], int],
+        strategy: Strategy = Strategy.ORDERED,
+        *,
+        random_case: bool = False,
+        client_subnet: bool = False,
+    ) -> None:
         """Start with nothing in flight.
 
         Args:
-            upstreams: how many there are; they are numbered from 0 in order of preference.
+            by_stream: for each upstream, in order of preference, whether it takes no UDP.
             channels: source ports of each, a power of two.
             random_bits: returns that many unpredictable bits, such as `secrets.randbits`.
+            strategy: which upstream is asked first.
+            random_case: ask in random case, and compare it (draft-vixie-dnsext-dns0x20).
+            client_subnet: pass a client's own subnet option on.
         """
-        self.health = [Health() for _ in range(upstreams)]
+        self.health = [Health() for _ in by_stream]
         self.mismatched = 0
+        self.outbox: list[list[bytes]] = [[] for _ in by_stream]
+        """Datagrams to send to each upstream, all on `channel`; the shell empties it."""
+        self.streams: list[AskByStream] = []
+        """What to ask by stream; the shell empties it."""
+        self.channel = 0
+        self.resting = -1
+        """The channel on which nothing is sent, so that it can get another source port."""
+        self._by_stream = tuple(by_stream)
         self._channel_bits = channels.bit_length() - 1
         self._random_bits = random_bits
+        self._strategy = strategy
+        self._random_case = random_case
+        self._client_subnet = client_subnet
         self._by_question: dict[bytes, Exchange] = {}
-        self._by_key: dict[int, Exchange] = {}
+        self._pending: list[list[dict[int, Exchange]]] = [
+            [{} for _ in range(channels)] for _ in by_stream
+        ]
         self._due: Sequence[deque[tuple[float, Exchange]]] = [deque() for _ in PATIENCE]
+        self._early: deque[tuple[float, Exchange]] = deque()
+        self._ids: list[int] = []
+        self._order: list[int] = list(range(len(self.health)))
+        self._probes: list[int] = []
+        self._probed: dict[int, tuple[dict[int, Exchange], int, bytes, float]] = {}
+        """The last question that each silent upstream lost the race for: where its reply would
+        come, its ID, question and time."""
 
     def __len__(self) -> int:
         """Return the number of questions in flight."""
         return len(self._by_question)
 
-    def ask(self, waiter: Waiter, now: float) -> Command | None:
-        """Start an exchange, or join the one for the same question (then None).
+    def ask(self, waiter: Waiter, now: float) -> Done | None:
+        """Start an exchange, or join the one for the same question.
 
         When too many are in flight the answer is a failure at once.
         """
-        key = waiter.query.key
-        exchange = self._by_question.get(key)
+        query = waiter.query
+        exchange = self._by_question.get(query.key)
         if exchange is not None:
-            if len(exchange.waiters) < MOST_WAITERS:
-                exchange.waiters.append(waiter)
+            if len(exchange.waiters) >= MOST_WAITERS:
+                text = "too many wait for this answer"
+                return Done(exchange, [waiter], _failed(text, lifetime=0))
+            if waiter.hasty and now - exchange.started >= EARLY:
+                return Done(exchange, [waiter], None)  # it takes long already
+            exchange.waiters.append(waiter)
+            self._hurry(exchange, waiter, now)
             return None
-        exchange = Exchange(waiter.query, [waiter])
+        exchange = Exchange(query, [waiter], now)
         if len(self._by_question) >= MOST_IN_FLIGHT or not self.health:
-            return Done(exchange, None)
-        self._by_question[key] = exchange
-        return self._try(exchange, now)
+            text = "too many questions are waiting" if self.health else "no upstream"
+            # Not to be kept: it says something of us, and nothing of the name.
+            return Done(exchange, exchange.waiters, _failed(text, lifetime=0))
+        self._by_question[query.key] = exchange
+        if self._random_case:
+            exchange.question = question.in_random_case(query.question, self._random_bits)
+        self._hurry(exchange, waiter, now)
+        self._round(exchange, now)
+        return None
 
-    def received(self, upstream: int, channel: int, packet: bytes, now: float) -> Command | None:
-        """Take a datagram from an upstream; None when it answers nothing that was asked."""
-        if len(packet) < 12:
+    def idle(self, upstream: int, channel: int) -> bool:
+        """Tell whether no reply is awaited, and nothing is to be sent, on a channel."""
+        return not self._pending[upstream][channel] and not self.outbox[upstream]
+
+    def turn(self, now: float) -> None:
+        """Draw another channel, and look who is to be asked first; after each flush."""
+        self.channel = self._random_bits(self._channel_bits) if self._channel_bits else 0
+        if self.channel == self.resting:
+            self.channel = (self.channel + 1) % (1 << self._channel_bits)
+        if len(self.health) > 1:
+            self._order = self._ranked(now)
+
+    def received(self, upstream: int, channel: int, packet: bytes, now: float) -> Done | None:
+        """Take a datagram from an upstream; None when it ends no exchange."""
+        pending = self._pending[upstream][channel]
+        number = packet[0] << 8 | packet[1] if len(packet) >= 12 else -1
+        exchange = pending.get(number)
+        if exchange is None or not self._answers(exchange, upstream, packet):
+            if self._is_back(upstream, pending, number, packet, now):
+                return None
             self.mismatched += 1
+            if self.health[upstream].odd(now):
+                self._move(upstream)
             return None
-        exchange = self._by_key.get(_key(upstream, channel, packet[0] << 8 | packet[1]))
-        if exchange is None or not _answers(packet, exchange.query):
-            self.mismatched += 1
-            return None
-        health = self.health[upstream]
-        health.failures = 0
-        health.answered += 1
+        del pending[number]  # one reply each: a duplicate says nothing new
+        sent_at = exchange.sent_at
+        if exchange.tries > 1:  # RFC 6298 3: a late reply to an earlier try was not fast
+            sent_at = next(
+                key[3] for key in exchange.keys if key[1] is pending and key[2] == number
+            )
+        self.health[upstream].replied(now - sent_at)
+        exchange.outstanding &= ~(1 << upstream)
         if packet[2] & 0x02:  # TC: RFC 7766 5
-            self._forget_keys(exchange)  # a later duplicate must not start a second one
-            return AskByTcp(exchange, upstream, self._message(exchange, self._random_bits(16)))
+            if not exchange.streaming >> upstream & 1:
+                self._by_tcp(exchange, upstream)
+            return None
         return self._judge(exchange, upstream, packet, now)
 
-    def by_tcp(
+    def by_stream(
         self, exchange: Exchange, upstream: int, packet: bytes | None, now: float
-    ) -> Command | None:
-        """Take what TCP brought for an `AskByTcp`; None as packet: it failed."""
+    ) -> Done | None:
+        """Take what a stream brought for an `AskByStream`; None as packet: it failed."""
         if exchange.over:
             return None
-        if packet is None or len(packet) < 12 or not _answers(packet, exchange.query):
+        exchange.streaming &= ~(1 << upstream)
+        health = self.health[upstream]
+        if packet is None or len(packet) < 12 or not self._answers(exchange, upstream, packet):
+            exchange.network = True
+            health.timed_out(now, now - exchange.sent_at)
             return self._next(exchange, now)
+        health.replied(now - exchange.sent_at)
         return self._judge(exchange, upstream, packet, now)
 
-    def due(self, now: float) -> list[Command]:
+    def refused(self, upstream: int, channel: int, now: float) -> None:
+        """Take an ICMP error: who can be asked elsewhere is, the others wait for their time."""
+        self.health[upstream].timed_out(now)
+        bit = 1 << upstream
+        for exchange in dict.fromkeys(self._pending[upstream][channel].values()):
+            exchange.network = True
+            if exchange.outstanding & bit:
+                exchange.outstanding &= ~bit
+                if self._untried(exchange):
+                    self._round(exchange, now)
+
+    def due(self, now: float) -> list[Done]:
         """Return what is to be done about tries whose patience is over."""
-        commands: list[Command] = []
+        found: list[Done] = []
+        while self._early and self._early[0][0] <= now:
+            _, exchange = self._early.popleft()
+            hasty = [waiter for waiter in exchange.waiters if waiter.hasty]
+            if hasty and not exchange.over:
+                exchange.waiters = [waiter for waiter in exchange.waiters if not waiter.hasty]
+                found.append(Done(exchange, hasty, None))
         for place, waiting in enumerate(self._due):
             while waiting and waiting[0][0] <= now:
                 _, exchange = waiting.popleft()
                 if exchange.over or exchange.tries != place + 1:
                     continue
-                health = self.health[exchange.upstream]
-                health.timeouts += 1
-                health.failures += 1
-                if health.failures >= SILENT:
-                    health.retry_at = now + BACK_OFF
-                commands.append(self._next(exchange, now))
-        return commands
+                silent, exchange.outstanding = exchange.outstanding, 0
+                for upstream, health in enumerate(self.health):
+                    if silent >> upstream & 1:
+                        health.timed_out(now, PATIENCE[place])
+                if exchange.streaming:
+                    # A stream has a time-out of its own, which `by_stream` hears of; whoever is
+                    # left may overtake it.
+                    if self._untried(exchange):
+                        self._round(exchange, now)
+                    continue
+                done = self._next(exchange, now)
+                if done is not None:
+                    found.append(done)
+        return found
 
-    def _judge(self, exchange: Exchange, upstream: int, packet: bytes, now: float) -> Command:
-        try:
-            answer = parse_reply(packet, 12 + len(exchange.query.question))
-        except FormError:
-            return self._next(exchange, now)
-        if answer.rcode in (wire.FORMERR, wire.NOTIMP) and exchange.edns:
-            # RFC 6891 7: a server from before EDNS; once more without OPT.
-            exchange.edns = False
-            return (
-                self._try(exchange, now, upstream)
-                if self._may_try(exchange)
-                else (self._done(exchange, answer))
-            )
-        if answer.rcode in (wire.SERVFAIL, wire.REFUSED) and self._untried(exchange):
-            return self._next(exchange, now)
-        return self._done(exchange, answer)
-
-    def _may_try(self, exchange: Exchange) -> bool:
-        return exchange.tries < len(PATIENCE)
-
-    def _untried(self, exchange: Exchange) -> bool:
-        return self._may_try(exchange) and len(set(exchange.asked)) < len(self.health)
-
-    def _next(self, exchange: Exchange, now: float) -> Command:
-        if not self._may_try(exchange):
-            return self._done(exchange, None)
-        return self._try(exchange, now)
-
-    def _try(self, exchange: Exchange, now: float, upstream: int = -1) -> Send:
-        if upstream < 0:
-            upstream = self._choose(exchange, now)
-        exchange.upstream = upstream
-        exchange.asked.append(upstream)
-        self._due[exchange.tries].append((now + PATIENCE[exchange.tries], exchange))
+    def _round(self, exchange: Exchange, now: float) -> None:
+        """Make a try: ask whoever is first in order and was not asked yet."""
+        place = exchange.tries
         exchange.tries += 1
-        while True:
-            bits = self._random_bits(16 + self._channel_bits)
-            channel, number = bits >> 16, bits & 0xFFFF
-            key = _key(upstream, channel, number)
-            if key not in self._by_key:
-                break
-        self._by_key[key] = exchange
-        exchange.keys.append(key)
-        self.health[upstream].sent += 1
-        return Send(upstream, channel, self._message(exchange, number))
+        exchange.sent_at = now
+        self._due[place].append((now + PATIENCE[place], exchange))
+        order = self._order
+        fresh = [u for u in order if not exchange.asked >> u & 1] if place else order
+        if not fresh:
+            exchange.asked = exchange.failed
+            fresh = [u for u in order if not exchange.asked >> u & 1]
+        if self._strategy is Strategy.PARALLEL:
+            for upstream in fresh[:_PARALLEL]:
+                self._send(exchange, upstream, now)
+        else:
+            self._send(exchange, fresh[0], now)
+        while self._probes:
+            # A silent upstream is tried with a question that somebody else answers.
+            upstream = self._probes.pop()
+            if self.health[upstream].silent and not exchange.asked >> upstream & 1:
+                self._send(exchange, upstream, now)
 
-    def _choose(self, exchange: Exchange, now: float) -> int:
-        """The first in order that is not silent and was asked least for this question."""
-        if len(self.health) == 1:
-            return 0
-        return min(
-            range(len(self.health)),
-            key=lambda i: (
-                exchange.asked.count(i),
-                self.health[i].failures >= SILENT and now < self.health[i].retry_at,
-                i,
-            ),
+    def _send(self, exchange: Exchange, upstream: int, now: float) -> None:
+        exchange.asked |= 1 << upstream
+        health = self.health[upstream]
+        health.sent += 1
+        if self._by_stream[upstream] or now < health.suspected_until:
+            self._by_tcp(exchange, upstream)
+            return
+        pending = self._pending[upstream][self.channel]
+        number = self._number()
+        while number in pending:
+            number = self._number()
+        pending[number] = exchange
+        exchange.outstanding |= 1 << upstream
+        exchange.keys.append((upstream, pending, number, now))
+        self.outbox[upstream].append(self._message(exchange, upstream, number))
+
+    def _by_tcp(self, exchange: Exchange, upstream: int) -> None:
+        exchange.streaming |= 1 << upstream
+        message = self._message(exchange, upstream, self._number())
+        self.streams.append(AskByStream(exchange, upstream, message))
+
+    def _message(self, exchange: Exchange, upstream: int, number: int) -> bytes:
+        edns = not exchange.plain >> upstream & 1
+        return number.to_bytes(2, "big") + question.message(
+            exchange.query, exchange.question, edns=edns, subnet=self._client_subnet
         )
 
-    def _message(self, exchange: Exchange, number: int) -> bytes:
-        query = exchange.query
-        flags = query.flags & (wire.RD | wire.AD | wire.CD)
-        head = wire.HEADER.pack(number, flags, 1, 0, 0, 1 if exchange.edns else 0)
-        if not exchange.edns:
-            return head + query.question
-        bits = query.edns.flags if query.edns is not None else 0
-        return head + query.question + b"\0" + wire.RECORD.pack(wire.OPT, wire.OWN_UDP, bits, 0)
+    def _answers(self, exchange: Exchange, upstream: int, packet: bytes) -> bool:
+        """Tell whether a message is a reply to what an upstream was asked."""
+        return question.answered(packet, exchange.question, exact=self._random_case) or (
+            not exchange.plain >> upstream & 1 and question.is_bare_refusal(packet)
+        )
 
-    def _done(self, exchange: Exchange, answer: Answer | None) -> Done:
+    def _hurry(self, exchange: Exchange, waiter: Waiter, now: float) -> None:
+        if waiter.hasty and not exchange.hasty:
+            exchange.hasty = True
+            self._early.append((now + EARLY, exchange))
+
+    def _number(self) -> int:
+        if not self._ids:
+            drawn = self._random_bits(16 * _POOL).to_bytes(2 * _POOL, "big")
+            self._ids = list(memoryview(drawn).cast("H"))
+        return self._ids.pop()
+
+    def _judge(self, exchange: Exchange, upstream: int, packet: bytes, now: float) -> Done | None:
+        try:
+            answer = parse_reply(packet, 12 + len(exchange.question))
+        except FormError:
+            if not question.is_bare_refusal(packet):
+                return self._next(exchange, now)
+            answer = failure(packet[3] & 0xF, 0)
+        rcode = answer.rcode
+        if answer.failed:
+            exchange.worst = answer
+            bit = 1 << upstream
+            if rcode in (wire.FORMERR, wire.NOTIMP) and not exchange.plain & bit:
+                # RFC 6891 7: a server from before EDNS; once more without OPT.
+                exchange.plain |= bit
+                exchange.asked &= ~bit
+            else:
+                exchange.failed |= bit
+            return self._next(exchange, now)
+        return self._done(exchange, answer, now)
+
+    def _untried(self, exchange: Exchange) -> bool:
+        return exchange.tries < len(PATIENCE) and exchange.asked != (1 << len(self.health)) - 1
+
+    def _hopeful(self, exchange: Exchange) -> bool:
+        """Tell whether somebody is left who may know better than what was heard."""
+        return exchange.worst is None or any(
+            not (exchange.failed >> u & 1 or (exchange.asked >> u & 1 and health.silent))
+            for u, health in enumerate(self.health)
+        )
+
+    def _next(self, exchange: Exchange, now: float) -> Done | None:
+        if exchange.outstanding or exchange.streaming:
+            return None  # another one may still answer
+        in_time = exchange.tries < len(PATIENCE) and now - exchange.started < DEADLINE
+        if in_time and self._hopeful(exchange):
+            self._round(exchange, now)
+            return None
+        if exchange.worst is not None:
+            return self._done(exchange, exchange.worst, now)
+        if exchange.network:
+            answer = _failed("upstreams cannot be reached", EDE_NETWORK)
+            return self._done(exchange, answer, now)
+        return self._done(exchange, _failed("no upstream answered"), now)
+
+    def _done(self, exchange: Exchange, answer: Answer, now: float) -> Done:
         exchange.over = True
-        self._forget_keys(exchange)
-        del self._by_question[exchange.query.key]
-        return Done(exchange, answer)
-
-    def _forget_keys(self, exchange: Exchange) -> None:
-        for key in exchange.keys:
-            del self._by_key[key]
+        for upstream, pending, number, _ in exchange.keys:
+            if pending.get(number) is exchange:  # another one may have the ID by now
+                del pending[number]
+                self.health[upstream].given_up(now)
+                if self.health[upstream].silent:
+                    self._probed[upstream] = (pending, number, exchange.question, exchange.sent_at)
         exchange.keys.clear()
+        del self._by_question[exchange.query.key]
+        if answer.failed and not answer.lifetime:
+            answer = answer._replace(lifetime=FAILURE_TTL)
+        return Done(exchange, exchange.waiters, answer)
+
+    def _is_back(
+        self, upstream: int, pending: dict[int, Exchange], number: int, packet: bytes, now: float
+    ) -> bool:
+        """Take a silent upstream's late reply: it is back, although another one was faster."""
+        probed = self._probed.get(upstream)
+        if (
+            probed is None
+            or probed[0] is not pending
+            or probed[1] != number
+            or not question.answered(packet, probed[2], exact=self._random_case)
+        ):
+            return False
+        del self._probed[upstream]
+        self.health[upstream].replied(now - probed[3])
+        return True
+
+    def _move(self, upstream: int) -> None:
+        """Somebody is guessing: ask by TCP what this upstream has not answered yet."""
+        for pending in self._pending[upstream]:
+            moved = dict.fromkeys(pending.values())
+            pending.clear()
+            for exchange in moved:
+                exchange.outstanding &= ~(1 << upstream)
+                if not exchange.streaming >> upstream & 1:
+                    self._by_tcp(exchange, upstream)
+
+    def _ranked(self, now: float) -> list[int]:
+        """Return the upstreams, the first to be asked first; silent ones last."""
+        health = self.health
+        places = range(len(health))
+        # Kept until a question comes that can go there: a probe is told of once.
+        self._probes += [u for u in places if u not in self._probes and health[u].wants_probe(now)]
+        return ranked(health, self._strategy, self._random_bits)
 
 
-def _key(upstream: int, channel: int, number: int) -> int:
-    return upstream << 32 | channel << 16 | number
-
-
-def _answers(packet: bytes, query: Query) -> bool:
-    """Tell whether a reply's header and question are the query's (RFC 5452 9.1)."""
-    question = query.question
-    end = 12 + len(question)
-    return (
-        packet[2] & 0xF8 == 0x80  # a response to a standard query
-        and packet[4:6] == b"\0\1"
-        and packet[end - 4 : end] == question[-4:]
-        and packet[12 : end - 4].translate(wire.LOWER) == question[:-4].translate(wire.LOWER)
-    )
+def _failed(text: str, code: int = EDE_NO_REACHABLE, lifetime: int = FAILURE_TTL) -> Answer:
+    return failure(wire.SERVFAIL, lifetime)._replace(options=extended_error(code, text))

@@ -8,6 +8,7 @@ What the datagrams mean is the listener's business.
 import errno
 import socket
 import sys
+from functools import cache
 from typing import Any
 
 import cffi
@@ -17,8 +18,11 @@ from blockd.errors import ConfigError
 BATCH = 64
 """Datagrams a call; more gains nothing measurable, and delays the first of them."""
 
-RECEIVE = 4096
+RECEIVE = 2048
 """Octets of a received datagram; a longer query is cut and then fails to parse."""
+
+REPLY = 4096
+"""Octets of an upstream's datagram; it was told that 1232 are enough."""
 
 SEND = 2048
 """Octets of a reply; the resolver's own limit is 1232."""
@@ -33,7 +37,17 @@ int sendmmsg(int sockfd, void *msgvec, unsigned int vlen, int flags);
 _NAME_LENGTH = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _CONTROL_LENGTH = {socket.AF_INET: 32, socket.AF_INET6: 40}
 _INTERFACE_AT = {socket.AF_INET: 16, socket.AF_INET6: 32}  # ipi_ifindex, ipi6_ifindex
+_ADDRESS_AT = 16  # ipi6_addr, behind struct cmsghdr
+_LINK_LOCAL = b"\xfe"  # the first octet of fe80::/10
 _DONT_WAIT = 0x40
+
+
+@cache
+def _library() -> tuple[Any, Any]:
+    """Return cffi and the C library; parsing the declarations takes a millisecond, once."""
+    ffi = cffi.FFI()
+    ffi.cdef(_CDEF)
+    return ffi, ffi.dlopen(None)
 
 
 class _Vector:
@@ -77,10 +91,8 @@ class Datagrams:
         """Lay the buffers out for a non-blocking socket of either family."""
         if sys.maxsize < 2**32 or sys.byteorder != "little":
             raise ConfigError("blockd's resolver needs a 64-bit little-endian Linux")
-        ffi = cffi.FFI()
-        ffi.cdef(_CDEF)
+        ffi, self._libc = _library()
         self._ffi = ffi
-        self._libc: Any = ffi.dlopen(None)
         self._file = sock.fileno()
         family = sock.family
         self._received, self._sent, self._late = (
@@ -96,19 +108,25 @@ class Datagrams:
         interfaces = memoryview(ffi.buffer(self._received.controls)).cast("B").cast("I")
         self._interfaces = interfaces[_INTERFACE_AT[family] // 4 :: CONTROL // 4]
         self._no_interface = memoryview(bytes(4 * BATCH)).cast("I")
+        octets = memoryview(ffi.buffer(self._received.controls)).cast("B")
+        self._scopes = octets[_ADDRESS_AT::CONTROL] if family is socket.AF_INET6 else None
         self.packets = ffi.buffer(self._received.store)
         """The received octets: datagram i from i * RECEIVE on."""
         self.names = ffi.buffer(self._received.names)
         """The senders' socket addresses: of datagram i from i * NAME on."""
         self._controls = ffi.buffer(self._received.controls)
-        self._out = memoryview(ffi.buffer(self._sent.store)).cast("B")
+        self.out = memoryview(ffi.buffer(self._sent.store)).cast("B")
+        """The octets to send: reply number i of this batch from i * SEND on."""
+        self.sizes = self._sent.part_lengths
+        """The replies' lengths."""
         self._late_out = memoryview(ffi.buffer(self._late.store)).cast("B")
         self._late_names = memoryview(ffi.buffer(self._late.names)).cast("B")
         self._late_controls = memoryview(ffi.buffer(self._late.controls)).cast("B")
-        self._origin = list(range(BATCH))
+        self.origins = list(range(BATCH))
+        """Which received datagram's sender each reply goes to; set by `point`."""
         # Replies go out with the name and control of the slot that they answer.
         for number in range(BATCH):
-            self._point(number, number)
+            self.point(number, number)
         self.unsent = 0
         """Replies that the kernel did not take."""
 
@@ -121,21 +139,18 @@ class Datagrams:
         if count <= 0:
             return []
         # The kernel chooses the way back; only the source address is kept (ip(7)).
-        self._interfaces[:] = self._no_interface
+        if self._scopes is not None and _LINK_LOCAL in (scopes := bytes(self._scopes[:count])):
+            # Such an address is one only together with its interface (ipv6(7), RFC 4007 6).
+            for place in range(count):
+                if scopes[place] != _LINK_LOCAL[0]:
+                    self._interfaces[place] = 0
+        else:
+            self._interfaces[:] = self._no_interface
         lengths: list[int] = vector.lengths[:count].tolist()
         return lengths
 
-    def put(self, place: int, origin: int, message: bytes) -> None:
-        """Set reply number `place` of this batch, to the sender of received datagram `origin`."""
-        at = place * SEND
-        size = len(message)
-        self._out[at : at + size] = message
-        self._sent.part_lengths[place] = size
-        if self._origin[place] != origin:
-            self._point(place, origin)
-
     def send(self, count: int) -> None:
-        """Send the first `count` replies that were put."""
+        """Send the first `count` replies, once `out`, `sizes` and `origins` say them."""
         self._send(self._sent, count)
 
     def whence(self, origin: int) -> tuple[bytes, bytes]:
@@ -154,11 +169,12 @@ class Datagrams:
                 self._late.part_lengths[place] = len(message)
             self._send(self._late, len(part))
 
-    def _point(self, place: int, origin: int) -> None:
+    def point(self, place: int, origin: int) -> None:
+        """Have reply number `place` go to the sender of received datagram `origin`."""
         at = place * _HEADER // 8
         self._sent.long_words[at] = self._received.names_at + origin * NAME
         self._sent.long_words[at + 4] = self._received.controls_at + origin * CONTROL
-        self._origin[place] = origin
+        self.origins[place] = origin
 
     def _send(self, vector: _Vector, count: int) -> None:
         done = 0
@@ -174,3 +190,57 @@ class Datagrams:
             # full buffer. It is given up, the others are not.
             self.unsent += 1
             done += 1
+
+
+class Connected:
+    """Batches of datagrams on connected sockets, told apart by descriptor, which share buffers."""
+
+    def __init__(self) -> None:
+        """Lay the buffers out."""
+        ffi, self._libc = _library()
+        self._ffi = ffi
+        self._received, self._sent = _Vector(ffi, REPLY), _Vector(ffi, SEND)
+        for vector in (self._received, self._sent):
+            for number in range(BATCH):
+                at = number * _HEADER // 8
+                vector.long_words[at] = vector.long_words[at + 4] = 0  # no name, no control
+                vector.long_words[at + 5] = 0
+                vector.words[2 * at + 2] = 0
+        self._packets = ffi.buffer(self._received.store)
+        self._out = memoryview(ffi.buffer(self._sent.store)).cast("B")
+
+    def receive(self, descriptor: int) -> list[bytes]:
+        """Receive what is there, at most BATCH datagrams; raises OSError for an ICMP error."""
+        vector = self._received
+        count = self._libc.recvmmsg(descriptor, vector.headers, BATCH, _DONT_WAIT, self._ffi.NULL)
+        if count <= 0:
+            code = self._ffi.errno
+            if count == 0 or code in (errno.EAGAIN, errno.EINTR):
+                return []
+            raise OSError(code, "recvmmsg")
+        packets = self._packets
+        return [
+            packets[place * REPLY : place * REPLY + length]
+            for place, length in enumerate(vector.lengths[:count].tolist())
+        ]
+
+    def send(self, descriptor: int, messages: list[bytes]) -> None:
+        """Send datagrams; one that the kernel does not take counts as lost on the way."""
+        out, vector = self._out, self._sent
+        for start in range(0, len(messages), BATCH):
+            part = messages[start : start + BATCH]
+            for place, message in enumerate(part):
+                at = place * SEND
+                size = len(message)
+                out[at : at + size] = message
+                vector.part_lengths[place] = size
+            done, failed = 0, -1
+            while done < len(part):
+                headers = vector.headers + done * _HEADER // 8
+                sent = self._libc.sendmmsg(descriptor, headers, len(part) - done, _DONT_WAIT)
+                if sent > 0:
+                    done += sent
+                elif failed != done:
+                    failed = done  # the error may be of an earlier datagram (ICMP): once more
+                else:
+                    done += 1

@@ -1,10 +1,11 @@
 """What an upstream said: its reply parsed once into an answer that can be kept and aged.
 
 Records stay bytes; only their TTLs are known, so that unknown types pass untouched
-(RFC 3597, RFC 5625). OPT is hop by hop and is taken out.
+(RFC 3597, RFC 5625). OPT is hop by hop and is taken out, but for its extended errors.
 """
 
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import dnslib
@@ -13,7 +14,15 @@ from blockd.errors import FormError
 from blockd.resolver import wire
 
 LONGEST = 86_400
-"""Seconds that an answer is kept at most; a day bounds what a typing error upstream can do."""
+"""The greatest TTL in seconds, here and with clients: it bounds what a slip upstream can do."""
+
+LONGEST_NEGATIVE = 3_600
+"""The same for denials: RFC 2308 5 suggests one to three hours."""
+
+_CHAIN = frozenset({wire.CNAME, wire.DNAME, 46})
+"""Types that only lead on, and RRSIG."""
+
+_MOST_OPTIONS = 512  # octets of extended errors that are passed on
 
 
 class Answer(NamedTuple):
@@ -22,24 +31,37 @@ class Answer(NamedTuple):
     rcode: int
     """The full code, OPT's upper bits included."""
     flags: int
-    """AD and TC as they came."""
+    """AA is never passed on; AD and TC as they came."""
     counts: bytes
     """Answer, authority and additional counts in wire form, OPT not counted."""
     body: bytes
     """All records but OPT. Compression points behind a header and a question of equal size."""
     ttls: tuple[tuple[int, int], ...]
-    """Where in the body each TTL stands, and its value in seconds."""
+    """Where in the body each TTL stands, and its value in seconds, at most `LONGEST`."""
     lifetime: int
     """Seconds for which it may be kept: RFC 2181 8, RFC 2308 5. 0: not at all."""
+    options: bytes = b""
+    """Extended errors of the upstream, as EDNS options (RFC 8914 3: they may be passed on)."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it says nothing of the name: RFC 8767 4 and RFC 9520 2, REFUSED included."""
+        return self.rcode not in (wire.NOERROR, wire.NXDOMAIN)
 
     def aged(self, seconds: int) -> bytes:
         """Return the body with its TTLs counted down; they stop at zero."""
         if seconds <= 0 or not self.ttls:
             return self.body
-        body = bytearray(self.body)
-        for at, ttl in self.ttls:
-            body[at : at + 4] = max(0, ttl - seconds).to_bytes(4, "big")
-        return bytes(body)
+        return _stamped(self.body, [(at, max(0, ttl - seconds)) for at, ttl in self.ttls])
+
+    def stale(self, ttl: int) -> bytes:
+        """Return the body with every TTL set to that of stale data (RFC 8767 4)."""
+        return _stamped(self.body, [(at, ttl) for at, _ in self.ttls])
+
+
+def failure(rcode: int, lifetime: int) -> Answer:
+    """Return what is kept of a question that could not be answered (RFC 9520 3.2)."""
+    return Answer(rcode, 0, bytes(6), b"", (), lifetime)
 
 
 def parse_reply(packet: bytes, question_end: int) -> Answer:
@@ -54,13 +76,13 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
     """
     _, flags, _, answers, authorities, additional = wire.HEADER.unpack_from(packet)
     ttls: list[tuple[int, int]] = []
-    least = LONGEST
-    negative = 0
-    opt_start = opt_end = 0
-    extended = 0
+    least, negative = LONGEST, -1
+    direct = clamped = False
+    opt_start = opt_end = extended = 0
     at = question_end
     total = answers + authorities + additional
     unpack = wire.RECORD.unpack_from
+    options = b""
     try:
         for number in range(total):
             start = at
@@ -71,12 +93,16 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
                     raise FormError("OPT twice, or out of place (RFC 6891 6.1.1)")
                 extended = ttl >> 24
                 opt_start, opt_end = start, at + 10 + length
+                if length:
+                    options = _errors(packet[at + 10 : opt_end])
             else:
-                if ttl > 0x7FFFFFFF:
-                    ttl = 0  # RFC 2181 8
+                if ttl > LONGEST:
+                    ttl = LONGEST if ttl <= 0x7FFFFFFF else 0  # RFC 2181 8
+                    clamped = True
                 ttls.append((at + 4 - question_end, ttl))
                 if number < answers:
                     least = min(least, ttl)
+                    direct = direct or rtype not in _CHAIN
                 elif rtype == wire.SOA and number < answers + authorities and length >= 22:
                     # RFC 2308 5: the lesser of the SOA's own TTL and its MINIMUM field.
                     end = at + 10 + length
@@ -88,17 +114,42 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
         raise FormError("the reply ends within a record's data")
     rcode = flags & 0xF | extended << 4
     if opt_end and opt_end != at:
-        return parse_reply(_without_opt(packet), question_end)
+        again = parse_reply(_without_opt(packet), question_end)
+        lifetime = 0 if extended else again.lifetime
+        return again._replace(rcode=rcode, options=options, lifetime=lifetime)
     body = packet[question_end : opt_start if opt_end else at]
+    if clamped:
+        body = _stamped(body, ttls)
     counts = struct.pack("!HHH", answers, authorities, additional - (1 if opt_end else 0))
     lifetime = 0
-    if rcode == wire.NOERROR and answers:
+    if rcode in (wire.NOERROR, wire.NXDOMAIN) and not flags & wire.TC:
         lifetime = least
-    elif rcode in (wire.NOERROR, wire.NXDOMAIN):
-        lifetime = min(negative, least)
-    if flags & wire.TC:
-        lifetime = 0
-    return Answer(rcode, flags & (wire.AD | wire.TC), counts, body, tuple(ttls), lifetime)
+        # A chain that ends in nothing is a denial too: RFC 2308 2.2.
+        if rcode or not answers or (negative >= 0 and not direct):
+            lifetime = min(max(negative, 0), least, LONGEST_NEGATIVE)
+    return Answer(rcode, flags & (wire.AD | wire.TC), counts, body, tuple(ttls), lifetime, options)
+
+
+def _stamped(body: bytes, ttls: Iterable[tuple[int, int]]) -> bytes:
+    """Return the records with these TTLs at their places."""
+    stamped = bytearray(body)
+    for at, ttl in ttls:
+        stamped[at : at + 4] = ttl.to_bytes(4, "big")
+    return bytes(stamped)
+
+
+def _errors(rdata: bytes) -> bytes:
+    """Return the extended errors among OPT's options; what is malformed ends the search."""
+    found = b""
+    at = 0
+    while at + 4 <= len(rdata):
+        end = at + 4 + (rdata[at + 2] << 8 | rdata[at + 3])
+        if end > len(rdata):
+            break
+        if rdata[at : at + 2] == b"\0\x0f" and end - at >= 6:
+            found += rdata[at:end]
+        at = end
+    return found if len(found) <= _MOST_OPTIONS else b""
 
 
 def _without_opt(packet: bytes) -> bytes:

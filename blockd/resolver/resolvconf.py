@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from blockd.config import Endpoint
+from blockd.config import Endpoint, ResolverSection, Upstream
 from blockd.errors import UpstreamError
 
 MOST = 3
@@ -11,7 +11,7 @@ MOST = 3
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
-def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Endpoint]:
+def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Upstream]:
     """Return the name servers of a resolv.conf, without the resolver itself.
 
     Raises:
@@ -33,7 +33,24 @@ def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Endpoint]:
             + (f"only this resolver ({found[0]})" if found else "no usable server")
             + "; set [resolver] upstreams"
         )
-    return others
+    return [Upstream(endpoint) for endpoint in others]
+
+
+def chosen(settings: ResolverSection, text: str) -> Sequence[Upstream]:
+    """Return the default upstreams: the configured ones, or else those of a resolv.conf's text.
+
+    Raises:
+        UpstreamError: there is none, or one of all that are configured is this resolver itself.
+    """
+    own = (*settings.listen, *settings.listen_tls)
+    for upstreams_of in (settings.upstreams, *settings.zones.values()):
+        for upstream in upstreams_of:
+            if _is_own(upstream.endpoint, own):
+                raise UpstreamError(
+                    f"upstream {upstream} is this resolver itself, which listens there; name"
+                    " another server in [resolver] upstreams"
+                )
+    return settings.upstreams or upstreams(text, own)
 
 
 def _bare(text: str) -> str:

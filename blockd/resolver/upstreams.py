@@ -1,16 +1,18 @@
 """The sockets to upstream resolvers: carries out what `exchange` commands, and nothing more."""
 
 import asyncio
-import contextlib
-import logging
 import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from blockd.config import Endpoint
-from blockd.resolver.exchange import AskByTcp, Command, Done, Exchange, Exchanges, Send, Waiter
+from blockd.config import Endpoint, ResolverSection, Upstream
+from blockd.resolver.counters import Histogram
+from blockd.resolver.exchange import DEADLINE, Done, Exchange, Exchanges, Waiter
+from blockd.resolver.mmsg import BATCH, Connected
 from blockd.resolver.reply import Answer
+from blockd.resolver.streams import Stream
 from blockd.resolver.wire import Query
 
 CHANNELS = 16
@@ -19,75 +21,105 @@ CHANNELS = 16
 TICK = 0.05
 """Seconds between looks at overdue tries."""
 
-TCP_PATIENCE = 2.5
-"""Seconds that a try by TCP may take."""
+RENEW = 100
+"""Ticks for which one channel of each upstream rests, so that nothing is awaited on it any more,
+until it gets another source port."""
 
-_MOST_REPLY = 65_535
-_REPLIES = 64
-"""Replies taken from one socket before the event loop may look at anything else."""
-
-log = logging.getLogger(__name__)
+_ROUNDS = 8
+"""Batches of replies taken from one socket before the event loop may look at anything else."""
 
 
 class Upstreams:
-    """Forwards queries and hands the answers to those who wait for them."""
+    """Forwards queries to one set of upstreams and hands the answers to those who wait."""
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], keep: Callable[[Query, Answer, float], None]
+        self,
+        upstreams: Sequence[Upstream],
+        settings: ResolverSection,
+        keep: Callable[[Query, Answer, float], None],
+        latency: Histogram,
     ) -> None:
         """Open the sockets; needs a running event loop.
 
         Args:
-            endpoints: the upstreams in order of preference.
+            upstreams: in order of preference.
+            settings: strategy, and what is passed on.
             keep: takes each answer for the cache, with the time at which it came.
+            latency: counts how long each question took.
         """
-        self.endpoints = tuple(endpoints)
-        self.exchanges = Exchanges(len(endpoints), CHANNELS, secrets.randbits)
+        self.upstreams = tuple(upstreams)
+        self.exchanges = Exchanges(
+            [upstream.scheme != "udp" for upstream in upstreams],
+            CHANNELS,
+            secrets.randbits,
+            settings.strategy,
+            random_case=settings.case_randomization,
+            client_subnet=settings.client_subnet,
+        )
         self._keep = keep
+        self._latency = latency
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._sockets: list[list[socket.socket | None]] = []
-        for number, endpoint in enumerate(endpoints):
-            self._sockets.append(
-                [self._open(number, channel, endpoint) for channel in range(CHANNELS)]
-            )
+        self._connected = Connected()
+        self._streams = [Stream(upstream) for upstream in upstreams]
+        self._sockets: list[list[socket.socket | None]] = [
+            [self._open(number, channel) for channel in range(CHANNELS)]
+            if upstream.scheme == "udp"
+            else []
+            for number, upstream in enumerate(upstreams)
+        ]
+        self._flushing = False
+        self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
+        self.exchanges.turn(time.monotonic())
 
     def forward(self, waiter: Waiter) -> None:
         """Ask an upstream; the waiter is called when there is an answer, or none to be had."""
-        command = self.exchanges.ask(waiter, time.monotonic())
-        if command is not None:
-            self._obey(command)
-        if self._timer is None:
-            self._timer = self._loop.call_later(TICK, self._tick)
+        done = self.exchanges.ask(waiter, time.monotonic())
+        if done is not None:
+            self._finish(done)
+        elif not self._flushing:
+            # What one round of the loop asks leaves in one call.
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+            if self._timer is None:
+                self._timer = self._loop.call_later(TICK, self._tick)
+
+    def probe(self, number: int, name: bytes) -> None:
+        """Ask one upstream for a name; nobody waits for the answer."""
+        message = secrets.token_bytes(2) + b"\1\0\0\1\0\0\0\0\0\0" + name + b"\0\0\1\0\1"
+        if self.upstreams[number].scheme != "udp":
+            self._streams[number].ask(message, lambda _packet: None)
+        elif (sock := self._sockets[number][0]) is not None:
+            self._connected.send(sock.fileno(), [message])
 
     def close(self) -> None:
         """Close the sockets; who still waits gets no answer."""
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
-            task.cancel()
+        for stream in self._streams:
+            stream.close()
         for channels in self._sockets:
             for sock in channels:
-                if sock is not None:
-                    self._loop.remove_reader(sock.fileno())
-                    sock.close()
+                self._shut(sock)
 
     def status(self) -> list[dict[str, object]]:
         """Return what is known of each upstream, for a status."""
         return [
             {
-                "address": str(endpoint),
+                "address": str(upstream),
                 "sent": health.sent,
                 "answered": health.answered,
                 "timeouts": health.timeouts,
-                "failures": health.failures,
+                "silent": health.silent,
+                "suspected": health.suspected_until > time.monotonic(),
+                "rtt_ms": round(health.rtt * 1000, 3),
             }
-            for endpoint, health in zip(self.endpoints, self.exchanges.health, strict=True)
+            for upstream, health in zip(self.upstreams, self.exchanges.health, strict=True)
         ]
 
-    def _open(self, number: int, channel: int, endpoint: Endpoint) -> socket.socket | None:
+    def _open(self, number: int, channel: int) -> socket.socket | None:
         """Open a connected socket with a source port of its own; None where there is no route."""
+        endpoint: Endpoint = self.upstreams[number].endpoint
         family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
@@ -96,76 +128,85 @@ class Upstreams:
         except OSError:
             sock.close()
             return None
-        self._loop.add_reader(sock.fileno(), self._readable, number, channel, sock)
+        self._loop.add_reader(sock.fileno(), self._readable, number, channel, sock.fileno())
         return sock
 
-    def _readable(self, number: int, channel: int, sock: socket.socket) -> None:
-        now = time.monotonic()
-        for _ in range(_REPLIES):
-            try:
-                packet = sock.recv(_MOST_REPLY)
-            except BlockingIOError:
-                return
-            except OSError:
-                continue  # an ICMP error of an earlier send; the try's time-out deals with it
-            command = self.exchanges.received(number, channel, packet, now)
-            if command is not None:
-                self._obey(command)
-
-    def _obey(self, command: Command) -> None:
-        match command:
-            case Send(upstream, channel, message):
-                self._send(upstream, channel, message)
-            case Done(exchange, answer):
-                self._finish(exchange, answer)
-            case AskByTcp(exchange, upstream, message):
-                task = self._loop.create_task(self._by_tcp(exchange, upstream, message))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-    def _send(self, upstream: int, channel: int, message: bytes) -> None:
-        sock = self._sockets[upstream][channel]
-        if sock is None:
-            # There was no route when it was opened; there may be one by now.
-            sock = self._open(upstream, channel, self.endpoints[upstream])
-            self._sockets[upstream][channel] = sock
+    def _shut(self, sock: socket.socket | None) -> None:
         if sock is not None:
-            with contextlib.suppress(OSError):  # counts as a lost datagram
-                sock.send(message)
+            self._loop.remove_reader(sock.fileno())
+            sock.close()
 
-    def _finish(self, exchange: Exchange, answer: Answer | None) -> None:
+    def _readable(self, number: int, channel: int, descriptor: int) -> None:
+        received = self.exchanges.received
+        for _ in range(_ROUNDS):
+            now = time.monotonic()
+            try:
+                packets = self._connected.receive(descriptor)
+            except OSError:
+                self.exchanges.refused(number, channel, now)
+                packets = []
+            for packet in packets:
+                done = received(number, channel, packet, now)
+                if done is not None:
+                    self._finish(done)
+            if len(packets) < BATCH:
+                break
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what the exchanges want sent, and turn to another channel."""
+        self._flushing = False
+        exchanges = self.exchanges
+        channel = exchanges.channel
+        for number, messages in enumerate(exchanges.outbox):
+            if messages:
+                sock = self._sockets[number][channel]
+                if sock is None:
+                    # There was no route when it was opened; there may be one by now.
+                    sock = self._sockets[number][channel] = self._open(number, channel)
+                if sock is not None:
+                    self._connected.send(sock.fileno(), messages)
+                exchanges.outbox[number] = []
+        if exchanges.streams:
+            asked, exchanges.streams = exchanges.streams, []
+            for exchange, upstream, message in asked:
+                took = partial(self._by_stream, exchange, upstream)
+                # One deadline a question, whatever ways it goes.
+                left = exchange.started + DEADLINE - time.monotonic()
+                self._streams[upstream].ask(message, took, max(left, TICK))
+        exchanges.turn(time.monotonic())
+
+    def _by_stream(self, exchange: Exchange, upstream: int, packet: bytes | None) -> None:
+        done = self.exchanges.by_stream(exchange, upstream, packet, time.monotonic())
+        if done is not None:
+            self._finish(done)
+        self._flush()
+
+    def _finish(self, command: Done) -> None:
+        exchange, waiters, answer = command
         if answer is not None:
-            self._keep(exchange.query, answer, time.monotonic())
-        for query, done in exchange.waiters:
+            now = time.monotonic()
+            self._keep(exchange.query, answer, now)
+            self._latency.add(now - exchange.started)
+        for query, done, _ in waiters:
             done(query, answer)
 
     def _tick(self) -> None:
-        for command in self.exchanges.due(time.monotonic()):
-            self._obey(command)
+        for done in self.exchanges.due(time.monotonic()):
+            self._finish(done)
+        self._flush()
+        self._ticks += 1
+        if self._ticks % RENEW == 0:
+            self._renew()
         # Nothing in flight, nothing to wake up for.
         again = len(self.exchanges) > 0
         self._timer = self._loop.call_later(TICK, self._tick) if again else None
 
-    async def _by_tcp(self, exchange: Exchange, upstream: int, message: bytes) -> None:
-        packet: bytes | None = None
-        try:
-            async with asyncio.timeout(TCP_PATIENCE):
-                packet = await _ask_by_tcp(self.endpoints[upstream], message)
-        except (OSError, asyncio.IncompleteReadError):
-            packet = None
-        command = self.exchanges.by_tcp(exchange, upstream, packet, time.monotonic())
-        if command is not None:
-            self._obey(command)
-
-
-async def _ask_by_tcp(endpoint: Endpoint, message: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection(endpoint.address, endpoint.port)
-    try:
-        writer.write(len(message).to_bytes(2, "big") + message)
-        length = int.from_bytes(await reader.readexactly(2), "big")
-        packet = await reader.readexactly(length)
-    finally:
-        writer.close()
-    if packet[:2] != message[:2]:
-        raise OSError("the upstream answered another query")
-    return packet
+    def _renew(self) -> None:
+        """Give the channel that has rested another source port, and let the next one rest."""
+        resting = self.exchanges.resting
+        for number, channels in enumerate(self._sockets):
+            if channels and resting >= 0 and self.exchanges.idle(number, resting):
+                self._shut(channels[resting])
+                channels[resting] = self._open(number, resting)
+        self.exchanges.resting = (resting + 1) % CHANNELS

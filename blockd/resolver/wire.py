@@ -18,16 +18,14 @@ DO, CO = 0x8000, 0x4000  # in OPT's TTL field: RFC 3225 3, and the compact-answe
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
 
-A, NS, CNAME, SOA, AAAA, OPT, NXNAME, ANY = 1, 2, 5, 6, 28, 41, 128, 255
+A, NS, CNAME, SOA, AAAA, DNAME, OPT = 1, 2, 5, 6, 28, 39, 41
+SVCB, HTTPS, NXNAME, ANY = 64, 65, 128, 255
 IN, CHAOS = 1, 3
 
 LEAST_UDP = 512  # RFC 1035 4.2.1
 OWN_UDP = 1232  # what fits every path without fragments: DNS flag day 2020
-EDE = 15  # the option code of extended DNS errors, RFC 8914 2
-
-_PLAIN_NAME = bytes(range(65, 91)), bytes(range(97, 123))
-LOWER = bytes.maketrans(*_PLAIN_NAME)
-"""Folds ASCII case; length octets are at most 63 and so stay as they are."""
+SUBNET, COOKIE, KEEPALIVE, PADDING, EDE = 8, 10, 11, 12, 15
+"""EDNS option codes: RFC 7871, 7873, 7828, 7830, 8914."""
 
 
 class Edns(NamedTuple):
@@ -38,12 +36,20 @@ class Edns(NamedTuple):
     version: int
     flags: int
     """DO and CO, as they stand in the TTL field's lower half; other bits are left out."""
-    options: bool
-    """Whether there is any option, which makes the packet unlike others of the question."""
+    cookie: bytes = b""
+    """The client's cookie option: 8 octets, or with the server's 16 to 40 (RFC 7873 4)."""
+    subnet: bytes = b""
+    """The client-subnet option's content (RFC 7871)."""
+    extra: bool = False
+    """Whether there are options other than a cookie."""
 
 
 class Query(NamedTuple):
-    """What is asked, and how."""
+    """What is asked, and how.
+
+    Names are folded with `bytes.lower`: it touches ASCII letters alone, and length octets,
+    which are at most 63, are none.
+    """
 
     id: bytes
     flags: int
@@ -54,16 +60,14 @@ class Query(NamedTuple):
     qtype: int
     qclass: int
     edns: Edns | None
-
-    @property
-    def key(self) -> bytes:
-        """What tells answers apart: the question in lower case, and all bits that go upstream.
-
-        These are RD, AD, CD, DO and CO; the last one, since it changes the rcode of denials
-        (RFC 9824). The type and class are not letters of a name, so they are left as they are.
-        """
-        flags = self.flags & (RD | AD | CD) | (self.edns.flags if self.edns else 0)
-        return self.name + self.question[-4:] + flags.to_bytes(2, "big")
+    key: bytes
+    """What tells answers apart; see `key_tail`."""
+    judged: int = 0
+    """The engine's epoch in which the policy was asked about the name, and does not block it."""
+    excepted: bool = False
+    """Whether that is because of an exception, which covers what the name leads to as well."""
+    garden: "Query | None" = None
+    """The client's query, where this one asks for the name that a listed one is sent to."""
 
 
 def parse_query(packet: bytes) -> Query:
@@ -81,15 +85,19 @@ def parse_query(packet: bytes) -> Query:
         edns = _edns(packet, end + 1)  # the usual query: one OPT and nothing else
     elif records != b"\0\0\0\0\0\0":
         edns = _find_edns(packet, end)
-    return Query(
-        packet[:2],
-        packet[2] << 8 | packet[3],
-        question,
-        question[:-5].translate(LOWER),
-        qtype,
-        qclass,
-        edns,
-    )
+    flags = packet[2] << 8 | packet[3]
+    name = question[:-5].lower()
+    key = name + key_tail(question[-4:], flags, edns)
+    return Query(packet[:2], flags, question, name, qtype, qclass, edns, key)
+
+
+def key_tail(kind: bytes, flags: int, edns: Edns | None) -> bytes:
+    """Return what follows the name in `Query.key`: type, class, RD, AD, CD, DO and CO.
+
+    The last one, since it changes the rcode of denials (RFC 9824).
+    """
+    bits = flags & (RD | AD | CD) | (edns.flags if edns else 0)
+    return kind + bits.to_bytes(2, "big")
 
 
 def _question_end(packet: bytes) -> int:
@@ -113,7 +121,29 @@ def _edns(packet: bytes, at: int) -> Edns:
         raise FormError("the message ends within OPT") from None
     if at + 10 + length > len(packet):
         raise FormError("the message ends within OPT")
-    return Edns(max(size, LEAST_UDP), flags >> 16 & 0xFF, flags & (DO | CO), length > 0)
+    cookie = subnet = b""
+    extra = False
+    option, end = at + 10, at + 10 + length
+    while option < end:
+        if option + 4 > end:
+            raise FormError("an EDNS option is cut off (RFC 6891 6.1.2)")
+        code = packet[option] << 8 | packet[option + 1]
+        octets = packet[option + 2] << 8 | packet[option + 3]
+        content = packet[option + 4 : option + 4 + octets]
+        option += 4 + octets
+        if option > end:
+            raise FormError("an EDNS option is cut off (RFC 6891 6.1.2)")
+        if code == COOKIE and not cookie:
+            if octets != 8 and not 16 <= octets <= 40:
+                raise FormError("a cookie of a wrong length (RFC 7873 5.2.2)")
+            cookie = content
+        else:
+            extra = True
+            if code == SUBNET:
+                subnet = content
+    return Edns(
+        max(size, LEAST_UDP), flags >> 16 & 0xFF, flags & (DO | CO), cookie, subnet, extra=extra
+    )
 
 
 def _find_edns(packet: bytes, at: int) -> Edns | None:
@@ -158,9 +188,16 @@ def skip_record(packet: bytes, at: int) -> tuple[int, int]:
 
 
 def header_reply(packet: bytes, rcode: int) -> bytes:
-    """Return a reply of a header alone, for a query whose question cannot be echoed."""
+    """Return a reply without a question, for a query whose question cannot be echoed.
+
+    A plain OPT at the query's end is answered by ours (RFC 6891 6.1.1), although the query as
+    a whole does not parse.
+    """
     flags = packet[2] << 8 | packet[3]
-    return packet[:2] + struct.pack("!H", QR | flags & (OPCODE | RD) | rcode) + bytes(8)
+    head = packet[:2] + struct.pack("!H", QR | flags & (OPCODE | RD) | rcode)
+    if packet[10:12] == b"\0\1" and packet[-11:-8] == b"\0\0\x29" and packet[-2:] == b"\0\0":
+        return head + bytes(7) + b"\1" + b"\0" + RECORD.pack(OPT, OWN_UDP, 0, 0)
+    return head + bytes(8)
 
 
 def unanswerable(packet: bytes) -> int | None:

@@ -8,9 +8,11 @@ import contextlib
 import os
 import socket
 import struct
+from pathlib import Path
 
 from blockd.errors import KernelError
 
+_NET_ADMIN = 12  # linux/capability.h
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
 
 
@@ -33,9 +35,8 @@ class Alone:
             self._socket.bind(name)
             self._socket.listen(1)
         except OSError:
-            holder = _holder(name)
-            # Any local user can take a name; only root, or our own user, may stop us by it.
-            if holder in {0, os.geteuid()}:
+            # Any local user can take a name; only who may change routes can stop us by it.
+            if _keeps_routes(name):
                 self._socket.close()
                 raise KernelError(
                     f"another blockd keeps table {table} here: stop it (`systemctl stop"
@@ -47,13 +48,22 @@ class Alone:
         self._socket.close()
 
 
-def _holder(name: str) -> int | None:
-    """Return the user id of who listens on a name; None where nobody does."""
+def _keeps_routes(name: str) -> bool:
+    """Tell whether a process that may change routes listens on a name.
+
+    Root and our own user may; of another user's process, such as the service's when root asks,
+    its capabilities tell.
+    """
     with (
-        contextlib.suppress(OSError),
+        contextlib.suppress(OSError, ValueError, IndexError),
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as client,
     ):
         client.connect(name)
         credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        return int(_CREDENTIALS.unpack(credentials)[1])
-    return None
+        process, user, _ = _CREDENTIALS.unpack(credentials)
+        if user in {0, os.geteuid()}:
+            return True
+        status = Path(f"/proc/{process}/status").read_text("utf-8")
+        effective = int(status.split("CapEff:")[1].split()[0], 16)
+        return bool(effective >> _NET_ADMIN & 1)
+    return False

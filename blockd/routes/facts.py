@@ -41,8 +41,13 @@ def configured(config: Config, resolv_conf: str) -> dict[Prefix, str]:
             configuration does not.
     """
     facts = {network.prefix: "protected by [routes] protect" for network in config.routes.protect}
-    upstreams = [endpoint.address for endpoint in config.resolver.upstreams]
-    for address in upstreams or _nameservers(resolv_conf):
+    resolver = config.resolver
+    addresses = [upstream.endpoint.address for upstream in resolver.upstreams]
+    zoned = (upstream for upstreams in resolver.zones.values() for upstream in upstreams)
+    for address in (
+        *(addresses or _nameservers(resolv_conf)),
+        *(upstream.endpoint.address for upstream in zoned),
+    ):
         try:
             facts.setdefault(prefixes.parse(address), "upstream resolver")
         except PrefixFormError:

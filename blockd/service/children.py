@@ -8,9 +8,11 @@ import contextlib
 import ctypes
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_STARTED = 5.0  # seconds within which a status of its own says that a daemon cannot start
 _AGAIN = 1.0  # seconds before a crashed daemon is started again
 _PATIENCE = 10.0  # seconds that a daemon gets to end
 
@@ -34,8 +36,8 @@ class Children:
     async def run(self, verbs: Sequence[str]) -> int:
         """Run the verbs until a signal, or until one cannot start; return an exit status.
 
-        SIGHUP is passed on. A daemon that was killed is started again; one that ends with a
-        status of its own has said why it cannot run, and ends the others.
+        SIGHUP is passed on. A daemon that was killed, or ends later on, is started again; one
+        that ends at once has said why it cannot run, and ends the others.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,16 +60,17 @@ class Children:
             self._running[verb] = child
             if self._stop.is_set():  # the signal came while it was being started
                 self._pass_on(signal.SIGTERM)
+            started = time.monotonic()
             status = await child.wait()
             del self._running[verb]
             if self._stop.is_set():
                 return
-            if status >= 0:
+            if status == 0 or (status > 0 and time.monotonic() - started < _STARTED):
                 self._status = status
                 self._stop.set()
                 return
-            name = signal.Signals(-status).name
-            self._tell(f"`blockd {verb}` was ended by {name}; it is started again")
+            how = f"with status {status}" if status > 0 else f"by {signal.Signals(-status).name}"
+            self._tell(f"`blockd {verb}` was ended {how}; it is started again")
             await asyncio.sleep(_AGAIN)
 
     def _pass_on(self, number: int) -> None:

@@ -6,6 +6,7 @@ decisions here; what the status says is the daemon's business.
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -36,22 +37,31 @@ async def serve(path: Path, status: Callable[[], dict[str, Any]]) -> asyncio.Abs
             await writer.drain()
         writer.close()
 
-    if _answered(path):
-        raise StoreError(
-            f"another daemon answers on {path}: stop it, or give this one a directory of its own"
-            " with --state or [service] run"
-        )
+    require_free(path)
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at start
-        server = await asyncio.start_unix_server(answer, path)
-        path.chmod(0o660)  # noqa: ASYNC240 - once, at start
+        # By the umask and not by chmod, which would follow whatever has taken the name since.
+        before = os.umask(0o117)
+        try:
+            server = await asyncio.start_unix_server(answer, path)
+        finally:
+            os.umask(before)
     except OSError as error:
         raise StoreError(
             f"no control socket at {path}: {error.strerror or error};"
             " make the directory writable for this user or set [service] run"
         ) from None
     return server
+
+
+def require_free(path: Path) -> None:
+    """Raise StoreError where a daemon answers on a control socket already."""
+    if _answered(path):
+        raise StoreError(
+            f"another daemon answers on {path}: stop it, or give this one a directory of its own"
+            " with --state or [service] run"
+        )
 
 
 def _answered(path: Path) -> bool:

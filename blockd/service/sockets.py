@@ -5,10 +5,10 @@ Inherited ones win. Errors say which address, why, and what to do about it.
 
 import contextlib
 import errno
-import itertools
 import os
 import socket
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from blockd.config import Endpoint
 from blockd.errors import ConfigError
@@ -24,29 +24,52 @@ _IP_FREEBIND = 15  # linux/in.h; IPv6 has its own number
 _IPV6_FREEBIND = 78  # linux/in6.h
 
 
-def listening(endpoints: Sequence[Endpoint]) -> list[socket.socket]:
-    """Return a UDP and a TCP socket for each endpoint.
+class Listening(NamedTuple):
+    """Bound sockets, by what is spoken on them."""
+
+    udp: list[socket.socket]
+    tcp: list[socket.socket]
+    tls: list[socket.socket]
+
+    def all(self) -> list[socket.socket]:
+        """Return every socket."""
+        return [*self.udp, *self.tcp, *self.tls]
+
+
+def listening(endpoints: Sequence[Endpoint], secure: Sequence[Endpoint] = ()) -> Listening:
+    """Return a UDP and a TCP socket for each endpoint, and a TCP socket for each secure one.
 
     Raises:
         ConfigError: an address cannot be bound, or the inherited sockets are others than the
             configured ones, or lack one of UDP and TCP; both sides are named.
     """
+    wanted = [(endpoint, kind) for endpoint in endpoints for kind in _OVER]
+    wanted += [(endpoint, socket.SOCK_STREAM) for endpoint in secure]
     inherited = _inherited()
     if not inherited:
         with contextlib.ExitStack() as on_failure:
-            made = []
-            for endpoint, kind in itertools.product(endpoints, _OVER):
-                made.append(on_failure.enter_context(_bound(endpoint, kind)))
+            made = [on_failure.enter_context(_bound(*each)) for each in wanted]
             on_failure.pop_all()
-            return made
+        return _sorted(made, secure)
     given = sorted(f"{_endpoint(sock)} over {_OVER.get(sock.type, '?')}" for sock in inherited)
-    wanted = sorted(f"{endpoint} over {over}" for endpoint in endpoints for over in _OVER.values())
-    if given != wanted:
+    asked = sorted(f"{endpoint} over {_OVER[kind]}" for endpoint, kind in wanted)
+    if given != asked:
         raise ConfigError(
             f"systemd passed sockets for {', '.join(given)}, but [resolver] listen asks for"
-            f" {', '.join(wanted)}; change one of them (blockd-resolver.socket or blockd.toml)"
+            f" {', '.join(asked)}; change one of them (blockd-resolver.socket or blockd.toml)"
         )
-    return inherited
+    return _sorted(inherited, secure)
+
+
+def _sorted(sockets: Sequence[socket.socket], secure: Sequence[Endpoint]) -> Listening:
+    tls = {str(endpoint) for endpoint in secure}
+    found = Listening([], [], [])
+    for sock in sockets:
+        if sock.type is socket.SOCK_DGRAM:
+            found.udp.append(sock)
+        else:
+            (found.tls if _endpoint(sock) in tls else found.tcp).append(sock)
+    return found
 
 
 def _inherited() -> list[socket.socket]:
@@ -77,6 +100,9 @@ def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         if kind is socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # For the connections: they have it from here, and asyncio sets it only where the
+            # protocol's number is known. An answer waits for no acknowledgement of another.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         sock.bind((endpoint.address, endpoint.port))

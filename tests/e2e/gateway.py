@@ -191,11 +191,11 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def running(net, directory, lists):
+def running(net, directory, lists, **options):
     """Run `blockd up` until the block ends."""
     made = Gateway(net, directory)
     try:
-        made.prepare(lists).start()
+        made.prepare(lists, **options).start()
         made.await_generation(1)
         yield made
     finally:
@@ -240,6 +240,21 @@ def socket_in(space: Namespace, family, kind=socket.SOCK_DGRAM):
         space.call(inside)
         _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
         return socket.socket(fileno=descriptors[0])
+
+
+def exchanged(sock, packet):
+    """Send a query on a connected socket; return the reply, which is awaited for seconds."""
+    sock.settimeout(PATIENCE)
+    if sock.type == socket.SOCK_DGRAM:
+        sock.send(packet)
+        return messages.read(sock.recv(65535))
+    sock.sendall(len(packet).to_bytes(2) + packet)
+    octets = b""
+    while len(octets) < 2 or len(octets) < 2 + int.from_bytes(octets[:2]):
+        more = sock.recv(65535)
+        assert more, f"closed after {octets!r}"
+        octets += more
+    return messages.read(octets[2:])
 
 
 def _waiting(sock):

@@ -1,5 +1,6 @@
 """Shared by the resolver's tests: compiled policies, and queries that are parsed already."""
 
+import json
 import socket
 from datetime import UTC, date, datetime
 
@@ -77,18 +78,28 @@ def policy(tmp_path_factory):
 
 
 @pytest.fixture
-def make_policy(tmp_path):
-    """Make further policies: a function of names that are listed."""
+def policy_of(tmp_path):
+    """Make further policies: a function of native rules."""
     made = []
 
-    def make(*domains):
-        text = f'[[platform]]\nid = "x"\ndomains = {list(domains)}\n'
+    def make(text):
         made.append(compiled(tmp_path, text, 50 + len(made)))
         return made[-1]
 
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def make_policy(policy_of):
+    """Make further policies: a function of names that are listed, and of what else is said."""
+
+    def make(*domains, **more):
+        said = "".join(f"{key} = {json.dumps(value)}\n" for key, value in more.items())
+        return policy_of(f'[[platform]]\nid = "x"\ndomains = {list(domains)}\n{said}')
+
+    return make
 
 
 @pytest.fixture(scope="session")

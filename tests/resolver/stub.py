@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import dnslib
 
-from blockd.config import Endpoint
+from blockd.config import Endpoint, Upstream
 from blockd.resolver import wire
 from tests.resolver import messages
 
@@ -95,6 +95,33 @@ def dropping(count, then=answer):
     return lossy
 
 
+class Elsewhere(bytes):
+    """What is sent from another port than the one that was asked."""
+
+    __slots__ = ()
+
+
+def elsewhere(then=answer):
+    return lambda packet, way: [(wait, Elsewhere(sent)) for wait, sent in then(packet, way)]
+
+
+def records(*zone, authority=(), ttl=None, **header):
+    """Answer with these records, `@` being the name asked; one TTL for all, if it is given."""
+
+    def said(packet, _way):
+        name = str(dnslib.DNSRecord.parse(packet).q.qname)
+        lines = [[line.replace("@", name) for line in lines] for lines in (zone, authority)]
+        made = dnslib.DNSRecord.parse(
+            messages.reply(packet, *lines[0], authority=lines[1], **header)
+        )
+        if ttl is not None:
+            for record in made.rr + made.auth:
+                record.ttl = ttl
+        return [(0, bytes(made.pack()))]
+
+    return said
+
+
 def delayed(seconds, then=answer):
     return lambda packet, way: [(wait + seconds, sent) for wait, sent in then(packet, way)]
 
@@ -106,16 +133,24 @@ def after(first, then=answer):
 
 @dataclass
 class Stub:
-    """A running upstream; what it was asked is in `udp` and `tcp`, in order."""
+    """A running upstream; what it was asked is in `udp` and `tcp`, in order.
+
+    `ports` are those from which it was asked over UDP.
+    """
 
     behave: object = answer
     udp: list = field(default_factory=list)
     tcp: list = field(default_factory=list)
+    ports: list = field(default_factory=list)
     port: int = 0
 
     @property
     def endpoint(self):
         return Endpoint("127.0.0.1", self.port)
+
+    @property
+    def upstream(self):
+        return Upstream(self.endpoint)
 
     def names(self):
         """Return the names asked over UDP."""
@@ -185,6 +220,7 @@ async def _serve(stub, datagrams, streams, stop):
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)  # in which the datagrams' end is told that it is over
 
 
 class _Udp(asyncio.DatagramProtocol):
@@ -193,11 +229,17 @@ class _Udp(asyncio.DatagramProtocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        self.other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def connection_lost(self, _error):
+        self.other.close()
 
     def datagram_received(self, packet, address):
         self.stub.udp.append(packet)
+        self.stub.ports.append(address[1])
         for seconds, sent in self.stub.behave(packet, "udp"):
-            asyncio.get_running_loop().call_later(seconds, self.transport.sendto, sent, address)
+            sender = self.other if isinstance(sent, Elsewhere) else self.transport
+            asyncio.get_running_loop().call_later(seconds, sender.sendto, sent, address)
 
 
 async def _stream(stub, reader, writer):

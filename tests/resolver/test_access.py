@@ -1,5 +1,6 @@
-"""Who may ask, for addresses of both families; and that the memory of it is bounded."""
+"""Who may ask, for addresses of both families; and that nothing of it is remembered."""
 
+import copy
 import ipaddress
 
 import pytest
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 
 from blockd import prefixes
 from blockd.config import ResolverSection
-from blockd.resolver import access
 from blockd.resolver.access import Access
 
 
@@ -51,9 +51,19 @@ def test_nobody_may_ask_where_nothing_is_allowed():
     assert not Access([]).permits(packed("127.0.0.1"))
 
 
-def test_what_is_remembered_of_addresses_is_bounded(monkeypatch):
-    monkeypatch.setattr(access, "_MOST", 10)
-    found = Access([prefixes.parse("198.18.0.0/24")])
+def test_nothing_is_remembered_of_who_asked():
+    found = Access([prefixes.parse("198.18.0.0/24"), prefixes.parse("2001:db8::/32")])
+    before = copy.deepcopy(vars(found))
     for number in range(300):
         assert found.permits(bytes((198, 18, number // 256, number % 256))) == (number < 256)
-        assert len(found._known) <= 10
+        assert found.permits(packed(f"2001:db8::{number:x}"))
+    assert vars(found) == before
+
+
+@pytest.mark.parametrize(
+    ("client", "permitted"),
+    [("198.18.0.1", True), ("::ffff:198.18.0.1", True), ("2001:db8::1", False)],
+)
+def test_a_network_of_no_length_is_all_of_its_family(client, permitted):
+    assert Access([prefixes.parse("0.0.0.0/0")]).permits(packed(client)) == permitted
+    assert Access([prefixes.parse("::/0")]).permits(packed(client)) != permitted

@@ -210,8 +210,8 @@ def test_space_is_taken_from_the_error_first_and_then_the_client_is_sent_to_tcp(
     for given_rule, limit, count, errors_shown, cut in [
         (few, 600, 29, 2, False),
         (few, 512, 29, 0, False),
-        (many, 512, 0, 0, True),
-        (many, 1232, 0, 0, True),
+        (many, 512, 0, 2, True),
+        (many, 1232, 0, 2, True),
         (many, 65535, 100, 2, False),
     ]:
         sent = sinkhole(query(LISTED), given_rule, limit=limit)
@@ -221,6 +221,72 @@ def test_space_is_taken_from_the_error_first_and_then_the_client_is_sent_to_tcp(
         assert len(errors(answer)) == errors_shown
         assert bool(answer.flags & dns.flags.TC) == cut
         assert answer.edns == 0
+
+
+CLIENT, SERVER = b"12345678", bytes(range(16))
+SHORT = answers.extended_error(22, "x")
+
+
+@pytest.mark.parametrize(
+    ("edns", "options", "given_cookie", "limit", "shown", "errors_shown"),
+    [
+        (True, [(10, CLIENT)], SERVER, 512, CLIENT + SERVER, 1),
+        (True, [(10, CLIENT + bytes(16))], SERVER, 512, CLIENT + SERVER, 1),
+        (True, [(10, CLIENT)], b"", 512, None, 1),
+        (True, [], SERVER, 512, None, 1),
+        (False, [], SERVER, 512, None, 0),
+        # The error is given up first, and the cookie never: RFC 7873 5.2.
+        (True, [(10, CLIENT)], SERVER, 74, CLIENT + SERVER, 0),
+        (True, [(10, CLIENT)], SERVER, 12, CLIENT + SERVER, 0),
+    ],
+)
+def test_the_cookie_is_the_last_option(edns, options, given_cookie, limit, shown, errors_shown):
+    asked = parse_query(query(edns=edns, options=options))
+    sent = answers.error(asked, wire.SERVFAIL, limit, SHORT, cookie=given_cookie)
+    answer = read(sent)
+    found = [bytes(option.to_wire()) for option in answer.options if option.otype == 10]
+    assert found == ([shown] if shown else [])
+    assert len(errors(answer)) == errors_shown
+    assert sent.endswith(shown or b"")
+
+
+A_RECORD = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc6\x12\0\1"
+
+
+@given(
+    counts=st.sampled_from([(0, 0), (3, 0), (1, 2), (0, 0, 0), (1, 1, 1), (0, 0, 3)]),
+    edns=st.booleans(),
+    cookie=st.booleans(),
+    text=st.text(max_size=60),
+    limit=st.integers(100, 200),
+    flags=st.sampled_from([0, wire.AD, wire.TC, wire.AD | wire.TC]),
+    rcode=st.sampled_from([0, 2, 3, 16, 23]),
+)
+def test_whatever_is_put_together_fits_and_is_whole(
+    counts, edns, cookie, text, limit, flags, rcode
+):
+    asked = parse_query(query(edns=edns, options=[(10, CLIENT)] if cookie else []))
+    option = answers.extended_error(22, text)
+    body = sum(counts) * A_RECORD
+    packed = b"".join(count.to_bytes(2, "big") for count in counts)
+    sent = answers.assemble(asked, rcode, packed, body, option, limit, flags, SERVER)
+    answer = read(sent)
+    assert len(sent) <= limit
+    cut = bool(answer.flags & wire.TC)
+    assert cut >= bool(flags & wire.TC)
+    assert answer.flags & wire.AD == flags & wire.AD
+    sections = [int.from_bytes(sent[at : at + 2], "big") for at in (6, 8, 10)]
+    opts = int(edns)
+    if sent[12 + len(asked.question) :].startswith(body):
+        assert sections == [counts[0], counts[1], sum(counts[2:]) + opts]
+    else:
+        assert (cut, sections) == (True, [0, 0, opts])
+    assert answer.rcode() == (rcode if edns else rcode & 0xF)
+    assert [bytes(o.to_wire()) for o in answer.options if o.otype == 10] == (
+        [CLIENT + SERVER] if edns and cookie else []
+    )
+    if edns and len(sent) + len(option) <= limit:
+        assert errors(answer)
 
 
 def test_a_rules_exact_and_subtree_entries_do_not_share_their_answers():

@@ -1,6 +1,5 @@
 """The real program in a process of its own: it serves, follows the list, and stays up."""
 
-import asyncio
 import contextlib
 import os
 import random
@@ -328,7 +327,10 @@ def test_a_reload_takes_new_upstreams_and_a_broken_one_changes_nothing(
         assert "unknown key `resolver.acton`; did you mean `action`?" in status["problem"]
         assert "nothing changed: " in running.log()
         assert running.ask("c.example").rcode() == wire.NOERROR
-        assert (stub.names(), second.names()) == (["a.example"], ["b.example", "c.example"])
+        asked = [
+            [name for name in each.names() if "internal" not in name] for each in (stub, second)
+        ]
+        assert asked == [["a.example"], ["b.example", "c.example"]]
         running.configure(second.endpoint)
         running.process.send_signal(signal.SIGHUP)
         running.until(lambda status: not status["problem"])
@@ -403,24 +405,6 @@ def test_a_taken_port_is_fatal_and_said(start, stub, tmp_path, committing):
     assert "Traceback" not in running.log()
 
 
-def test_two_generations_in_a_row_are_no_problem(tmp_path, committing):
-    committing(tmp_path)
-
-    async def scenario():
-        store = Store(tmp_path / "state")
-        held = daemon.ResolverDaemon(Config(), store, Config, tmp_path / "none")
-        held._adopt(store.open())
-        # The link changed twice while the first change was looked at.
-        await held._adopt_next()
-        assert (held._list_problem, held._engine.policy.number) == ("", 1)
-        committing(tmp_path, RULE.format(2, ["www.example"]))
-        await held._adopt_next()
-        assert (held._list_problem, held._engine.policy.number) == ("", 2)
-        held._engine.policy.close()
-
-    asyncio.run(scenario())
-
-
 @pytest.mark.parametrize("content", [None, "", "nameserver 127.0.0.1\n"])
 def test_no_upstream_is_fatal_and_said(tmp_path, committing, content):
     committing(tmp_path)
@@ -429,8 +413,6 @@ def test_no_upstream_is_fatal_and_said(tmp_path, committing, content):
         resolv_conf.write_text(content)
     config = Config(resolver=ResolverSection(listen=(Endpoint("127.0.0.1", 53),)))
     with pytest.raises(UpstreamError, match="no upstream: .* set \\[resolver\\] upstreams"):
-        asyncio.run(
-            daemon.run(
-                config, Store(tmp_path / "state"), tmp_path / "sock", lambda: config, resolv_conf
-            )
+        daemon.start(
+            lambda: config, Store(tmp_path / "state"), tmp_path / "run" / "sock", resolv_conf
         )

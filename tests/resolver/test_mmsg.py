@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from blockd.resolver.mmsg import BATCH, RECEIVE, Datagrams
+from blockd.resolver.mmsg import BATCH, RECEIVE, REPLY, SEND, Connected, Datagrams
+from tests import topology
 
 V4 = (socket.AF_INET, "127.0.0.1", "0.0.0.0", (socket.IPPROTO_IP, 8))
 V6 = (socket.AF_INET6, "::1", "::", (socket.IPPROTO_IPV6, 49))
@@ -47,6 +48,14 @@ def receive(server, datagrams, count):
     return [datagrams.packets[n * RECEIVE : n * RECEIVE + size] for n, size in enumerate(lengths)]
 
 
+def put(datagrams, place, origin, message):
+    """Set reply number `place`, as the listener's loop does."""
+    datagrams.out[place * SEND : place * SEND + len(message)] = message
+    datagrams.sizes[place] = len(message)
+    if datagrams.origins[place] != origin:
+        datagrams.point(place, origin)
+
+
 def test_nothing_there_is_no_batch(ends):
     _, datagrams, _ = ends
     assert datagrams.receive() == []
@@ -58,7 +67,7 @@ def test_a_batch_goes_out_as_it_came_in(ends):
     for number, each in enumerate(clients):
         each.send(b"query %d" % number * (number + 1))
     for place, packet in enumerate(receive(server, datagrams, 5)):
-        datagrams.put(place, place, packet.upper())
+        put(datagrams, place, place, packet.upper())
     datagrams.send(5)
     for number, each in enumerate(clients):
         assert each.recv(4096) == b"QUERY %d" % number * (number + 1)
@@ -73,7 +82,7 @@ def test_places_and_origins_may_differ_from_batch_to_batch(ends):
             each.send(b"%d" % number)
         packets = receive(server, datagrams, 4)
         for place, origin in enumerate(origins):
-            datagrams.put(place, origin, packets[origin] + b"!")
+            put(datagrams, place, origin, packets[origin] + b"!")
         datagrams.send(len(origins))
         for origin in origins:
             assert clients[origin].recv(100) == b"%d!" % origin
@@ -150,8 +159,107 @@ def test_replies_leave_from_the_address_that_was_asked(ends):
     receive(server, datagrams, 3)
     backs = [datagrams.whence(place) for place in range(3)]
     for place in range(3):
-        datagrams.put(place, place, b"now %d" % place)
+        put(datagrams, place, place, b"now %d" % place)
     datagrams.send(3)
     datagrams.send_late([(back, b"late %d" % place) for place, back in enumerate(backs)])
     for place, each in enumerate(clients):
         assert [each.recv(100), each.recv(100)] == [b"now %d" % place, b"late %d" % place]
+
+
+@pytest.fixture(params=[V4, V6], ids=["v4", "v6"])
+def pair(request):
+    """Two connected sockets, the second non-blocking."""
+    family, address, *_ = request.param
+    if request.param is V6:
+        request.getfixturevalue("ipv6")
+    with (
+        socket.socket(family, socket.SOCK_DGRAM) as one,
+        socket.socket(family, socket.SOCK_DGRAM) as other,
+    ):
+        for sock in (one, other):
+            sock.bind((address, 0))
+            sock.settimeout(5)
+        one.connect(other.getsockname())
+        other.connect(one.getsockname())
+        other.settimeout(0)
+        yield one, other
+
+
+def test_connected_sockets_share_buffers_and_mix_nothing_up(pair):
+    one, other = pair
+    batches = Connected()
+    sent = [b"%d" % number * (number % 40 + 1) for number in range(BATCH + 7)]
+    batches.send(other.fileno(), sent)
+    for message in sent:
+        assert one.recv(4096) == message
+        one.send(message[::-1])
+    received = batches.receive(other.fileno()) + batches.receive(other.fileno())
+    assert received == [message[::-1] for message in sent]
+    assert batches.receive(other.fileno()) == []
+
+
+def test_a_long_reply_is_taken_up_to_its_bound(pair):
+    one, other = pair
+    for size in (REPLY, REPLY + 1):
+        one.send(b"x" * size)
+        assert Connected().receive(other.fileno()) == [b"x" * REPLY]
+
+
+def test_an_unreachable_port_is_an_error_of_the_next_call(pair):
+    one, other = pair
+    batches = Connected()
+    one.close()
+    batches.send(other.fileno(), [b"nobody", b"hears"])
+    assert select.select([other], [], [], 5)[0]
+    with pytest.raises(ConnectionRefusedError):
+        batches.receive(other.fileno())
+    assert batches.receive(other.fileno()) == []
+
+
+def test_an_error_that_waits_costs_no_datagram(pair):
+    one, other = pair
+    batches = Connected()
+    address = one.getsockname()
+    one.close()
+    batches.send(other.fileno(), [b"nobody hears"])
+    with socket.socket(other.family, socket.SOCK_DGRAM) as again:
+        again.bind(address)
+        again.settimeout(5)
+        batches.send(other.fileno(), [b"now", b"it is heard"])
+        assert [again.recv(100), again.recv(100)] == [b"now", b"it is heard"]
+
+
+@pytest.mark.root
+def test_a_link_local_address_is_answered_from_by_its_interface():
+    topology.require()
+
+    def inside():
+        _, _, wildcard, option = V6
+        scope = socket.if_nametoindex("one")
+        addresses = {"fe80::53": scope, "2001:db8::53": 0}
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
+            server.bind((wildcard, 0))
+            server.setsockopt(*option, 1)
+            server.settimeout(0)
+            datagrams = Datagrams(server)
+            port = server.getsockname()[1]
+            for source, to in [(a, b) for a in addresses for b in addresses] * 2:
+                with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+                    client.settimeout(5)
+                    client.bind((source, 0, 0, addresses[source]))
+                    client.connect((to, port, 0, addresses[to]))
+                    client.send(b"x")
+                    receive(server, datagrams, 1)
+                    put(datagrams, 0, 0, b"now")
+                    datagrams.send(1)
+                    datagrams.send_late([(datagrams.whence(0), b"late")])
+                    assert [client.recv(9), client.recv(9)] == [b"now", b"late"]
+            assert datagrams.unsent == 0
+
+    with topology.namespace("scope") as space:
+        space.ip("link add one type veth peer name two")
+        for name in ("one", "two"):
+            space.ip(f"link set {name} up")
+        for address in ("fe80::53/64", "2001:db8::53/64"):
+            space.ip(f"-6 addr add {address} dev one nodad")
+        space.call(inside)

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from blockd.errors import FormError
 from blockd.resolver import wire
-from blockd.resolver.reply import LONGEST, Answer, parse_reply
+from blockd.resolver.reply import LONGEST, LONGEST_NEGATIVE, Answer, failure, parse_reply
 from tests.resolver.messages import query, raw, read, records, reply
 
 QUERY = query()
 END = 12 + len(b"\3www\7example\0\0\1\0\1")
 QUESTION = QUERY[12:END]
 OPT = b"\0" + wire.RECORD.pack(wire.OPT, 1232, 0, 0)
+A = b"\xc0\x0c" + wire.RECORD.pack(1, 1, 60, 4) + b"\xc6\x12\0\1"
 SOA = "example 600 SOA localhost. nobody.invalid. 1 2 3 4 {}"
 
 
@@ -59,19 +60,43 @@ def test_records_are_kept_and_opt_is_taken_out():
         ([], [SOA.format(300)], {"rcode": 2}, 0),
         ([], [SOA.format(300)], {"rcode": 5}, 0),
         (["www.example 60 A 198.18.0.1"], [], {"rcode": 2}, 0),
+        (["www.example 9000 CNAME a.example"], [SOA.format(300)], {}, 300),
+        (["www.example 60 CNAME a.example"], [SOA.format(300)], {}, 60),
+        (["www.example 9000 CNAME a.example"], [], {}, 9000),
+        (["www.example 9000 CNAME a.example"], ["example 60 NS ns.example"], {}, 9000),
+        (["www.example 9000 CNAME a.example", "a.example 700 A 198.18.0.1"], [SOA.format(5)], {},
+         700),
+        ([], ["example 999999 SOA localhost. nobody.invalid. 1 2 3 4 999999"], {"rcode": 3},
+         LONGEST_NEGATIVE),
     ],
-)
+)  # fmt: skip
 def test_how_long_an_answer_is_kept(zone, authority, header, lifetime):
     assert parsed(*zone, authority=authority, **header).lifetime == lifetime
 
 
 @pytest.mark.parametrize(
-    ("ttl", "lifetime"), [(0x7FFFFFFF, LONGEST), (0x80000000, 0), (0xFFFFFFFF, 0)]
+    ("ttl", "taken"),
+    [
+        (0, 0),
+        (1, 1),
+        (LONGEST, LONGEST),
+        (LONGEST + 1, LONGEST),
+        (0x7FFFFFFF, LONGEST),
+        (0x80000000, 0),
+        (0xFFFFFFFF, 0),
+    ],
 )
-def test_a_ttl_with_the_upper_bit_is_zero(ttl, lifetime):
-    record = b"\xc0\x0c" + wire.RECORD.pack(1, 1, ttl, 4) + b"\xc6\x12\0\1"
-    answer = parse_reply(raw(QUESTION, record, flags=0x8180, counts=(1, 1, 0, 0)), END)
-    assert answer.lifetime == lifetime
+def test_a_ttl_is_capped_and_one_with_the_upper_bit_is_zero(ttl, taken):
+    records_sent = [
+        b"\xc0\x0c" + wire.RECORD.pack(1, 1, each, 4) + b"\xc6\x12\0\1" for each in (ttl, 99_999)
+    ]
+    packet = raw(QUESTION, *records_sent, OPT, flags=0x8180, counts=(1, 1, 0, 2))
+    answer = parse_reply(packet, END)
+    assert answer.lifetime == taken
+    assert [each for _, each in answer.ttls] == [taken, LONGEST]
+    (rrset,) = read(whole(answer)).answer
+    assert rrset.ttl == taken
+    assert parse_reply(whole(answer), END) == answer
 
 
 def test_unknown_types_and_classes_pass_untouched():
@@ -84,6 +109,72 @@ def test_opt_gives_the_upper_bits_of_the_rcode():
     badvers = b"\0" + wire.RECORD.pack(wire.OPT, 1232, 0x01000000, 0)
     packet = raw(QUESTION, badvers, flags=0x8180, counts=(1, 0, 0, 1))
     assert parse_reply(packet, END).rcode == wire.BADVERS
+
+
+@pytest.mark.parametrize("place", range(2))
+def test_wherever_it_stands(place):
+    extended = b"\0" + wire.RECORD.pack(wire.OPT, 1232, 0x01000000, 0)
+    packet = raw(QUESTION, A, *[A, extended][:: 1 - 2 * place], flags=0x8180, counts=(1, 1, 0, 2))
+    answer = parse_reply(packet, END)
+    assert (answer.rcode, answer.lifetime, answer.failed) == (16, 0, True)
+    assert answer.counts == b"\0\1\0\0\0\1"
+
+
+def option(code, content):
+    return struct.pack("!HH", code, len(content)) + content
+
+
+BLOCKED = option(wire.EDE, b"\0\x0flisted")
+BOGUS = option(wire.EDE, b"\0\6")
+COOKIE = option(wire.COOKIE, b"12345678")
+
+
+@pytest.mark.parametrize(
+    ("rdata", "options"),
+    [
+        (b"", b""),
+        (BLOCKED, BLOCKED),
+        (BLOCKED + BOGUS, BLOCKED + BOGUS),
+        (COOKIE + BOGUS + option(65001, b"own"), BOGUS),
+        (option(wire.PADDING, bytes(30)), b""),
+        (option(wire.EDE, b"\0"), b""),  # too short for a code
+        (BOGUS + b"\0\x0f\0\x09cut off", BOGUS),
+        (BOGUS + b"\0\x0f\0", BOGUS),
+        (option(wire.EDE, bytes(508)), option(wire.EDE, bytes(508))),
+        (option(wire.EDE, bytes(509)), b""),  # nobody needs that much
+    ],
+)
+@pytest.mark.parametrize("last", [True, False])
+def test_extended_errors_are_passed_on_and_nothing_else_of_opt(rdata, options, last):
+    opt = b"\0" + wire.RECORD.pack(wire.OPT, 1232, 0, len(rdata)) + rdata
+    others = [A, opt] if last else [opt, A]
+    packet = raw(QUESTION, A, *others, flags=0x8180, counts=(1, 1, 0, 2))
+    if b"cut off" in rdata and not last:
+        with pytest.raises(FormError):  # it is packed anew, and so must be whole
+            parse_reply(packet, END)
+        return
+    answer = parse_reply(packet, END)
+    assert answer.options == options
+    assert answer.body == A + A
+
+
+def test_what_says_nothing_of_the_name_is_a_failure():
+    for rcode in range(24):
+        assert Answer(rcode, 0, bytes(6), b"", (), 0).failed == (rcode not in {0, 3})
+    assert failure(wire.SERVFAIL, 5) == Answer(2, 0, bytes(6), b"", (), 5)
+    assert failure(wire.SERVFAIL, 5).failed
+
+
+def test_stale_records_have_one_ttl_and_are_the_same_otherwise():
+    answer = parse_reply(RICH, END)
+    old = parse_reply(whole(answer._replace(body=answer.stale(30))), END)
+    assert {ttl for _, ttl in old.ttls} == {30}
+    assert old.stale(30) == answer.stale(30)
+    again = bytearray(answer.stale(30))
+    for at, ttl in answer.ttls:
+        again[at : at + 4] = ttl.to_bytes(4, "big")
+    assert bytes(again) == answer.body
+    assert failure(2, 5).stale(30) == b""
 
 
 @pytest.mark.parametrize("place", range(4))
@@ -102,9 +193,6 @@ def test_opt_may_stand_anywhere_among_the_additional_records(place):
         "ns.example. A 198.18.0.1", "ns.example. AAAA 2001:db8::1", "b.ns.example. A 198.18.0.2",
     ]  # fmt: skip
     assert [ttl for _, ttl in answer.ttls] == [60, 60, 60, 9]
-
-
-A = b"\xc0\x0c" + wire.RECORD.pack(1, 1, 60, 4) + b"\xc6\x12\0\1"
 
 
 @pytest.mark.parametrize(
@@ -180,6 +268,7 @@ def answer_or_form_error(packet):
 
 
 @given(st.lists(st.integers(0, 0x7FFFFFFF), min_size=1, max_size=8), st.integers(-5, 2**31))
+@example([LONGEST, 2**31 - 1], 1)
 def test_ttls_count_down_to_zero_and_nothing_else_changes(ttls, seconds):
     records_sent = [
         b"\xc0\x0c" + wire.RECORD.pack(1, 1, ttl, 4) + bytes((198, 18, 0, number))
@@ -187,9 +276,11 @@ def test_ttls_count_down_to_zero_and_nothing_else_changes(ttls, seconds):
     ]
     packet = raw(QUESTION, *records_sent, OPT, flags=0x8180, counts=(1, len(ttls), 0, 1))
     answer = parse_reply(packet, END)
-    assert answer.aged(0) == answer.body == packet[END:-11]
+    taken = [min(ttl, LONGEST) for ttl in ttls]
+    assert answer.aged(0) == answer.body
+    assert answer.body == packet[END:-11] or max(ttls) > LONGEST
     aged = parse_reply(whole(answer._replace(body=answer.aged(seconds))), END)
-    assert [ttl for _, ttl in aged.ttls] == [max(0, ttl - max(0, seconds)) for ttl in ttls]
+    assert [ttl for _, ttl in aged.ttls] == [max(0, ttl - max(0, seconds)) for ttl in taken]
     at_zero = bytearray(answer.aged(seconds))
     for at, ttl in answer.ttls:
         at_zero[at : at + 4] = ttl.to_bytes(4, "big")

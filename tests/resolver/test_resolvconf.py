@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockd import config as configuration
 from blockd.config import Endpoint
 from blockd.errors import UpstreamError
-from blockd.resolver.resolvconf import MOST, upstreams
+from blockd.resolver.resolvconf import MOST, chosen, upstreams
 
 TRIAL = ["127.0.0.1:5300"]
 ANY = ["0.0.0.0:53", "[::]:53"]
@@ -70,6 +71,46 @@ def test_the_resolver_is_not_its_own_upstream(text, listen, servers):
 def test_none_is_an_error_that_says_what_to_set(text, part):
     with pytest.raises(UpstreamError, match=f"{part}.*; set \\[resolver\\] upstreams"):
         found(text, ANY)
+
+
+def settings(text):
+    return configuration.parse(f"[resolver]\n{text}\n", "x").resolver
+
+
+RESOLV_CONF = "nameserver 198.18.0.53\nnameserver 127.0.0.1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("", ["198.18.0.53:53"]),
+        ("listen = ['127.0.0.1:5300']", ["198.18.0.53:53", "127.0.0.1:53"]),
+        ("upstreams = ['198.18.0.54', 'tls://198.18.0.55#x']",
+         ["198.18.0.54:53", "tls://198.18.0.55:853#x"]),
+        ("zones = {'corp.example' = ['198.18.0.56']}", ["198.18.0.53:53"]),
+        ("listen = ['127.0.0.1:5300']\nupstreams = ['127.0.0.1']", ["127.0.0.1:53"]),
+        ("upstreams = ['127.0.0.1:5300']", ["127.0.0.1:5300"]),
+    ],
+)  # fmt: skip
+def test_configured_upstreams_come_before_resolv_conf(text, servers):
+    assert [str(each) for each in chosen(settings(text), RESOLV_CONF)] == servers
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("upstreams = ['198.18.0.54', '127.0.0.1']", "127.0.0.1:53"),
+        ("upstreams = ['::1']", r"\[::1\]:53"),
+        ("listen = ['198.18.0.1:5300']\nupstreams = ['tcp://198.18.0.1:5300']",
+         "tcp://198.18.0.1:5300"),
+        ("zones = {'corp.example' = ['198.18.0.54', '127.0.0.53']}", "127.0.0.53:53"),
+        ("listen_tls = ['0.0.0.0:853']\nupstreams = ['tls://127.0.0.1#x']",
+         "tls://127.0.0.1:853#x"),
+    ],
+)  # fmt: skip
+def test_an_upstream_that_is_this_resolver_itself_is_a_loop(text, named):
+    with pytest.raises(UpstreamError, match=f"upstream {named} is this resolver itself"):
+        chosen(settings(text), RESOLV_CONF)
 
 
 WORD = st.sampled_from(["nameserver", "198.18.0.1", "::1", "#", ";", " ", "\t", "\n", "%", "["])

@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockd.config import ResolverSection
-from blockd.resolver import tcp, wire
+from blockd.resolver import wire
+from blockd.resolver.clients import Clients
+from blockd.resolver.connections import Limits
+from blockd.resolver.cookies import Cookies
 from blockd.resolver.engine import Engine
 from blockd.resolver.reply import parse_reply
 from blockd.resolver.tcp import TcpListener
@@ -51,10 +54,16 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def serving(engine, forward=None, address="127.0.0.1"):
+async def serving(engine, forward=None, address="127.0.0.1", allow=None):
     """Run a listener; yields it, the queries to forward, and a maker of clients."""
     waiting = []
-    listener = TcpListener(engine, forward or waiting.append, time.monotonic)
+    clients_of = Clients(
+        [network.prefix for network in (allow or ResolverSection()).allow],
+        1000,
+        Cookies(b"s" * 16),
+        time.time,
+    )
+    listener = TcpListener(engine, clients_of, forward or waiting.append, time.monotonic)
     server = await asyncio.get_running_loop().create_server(listener, address, 0)
     clients = []
 
@@ -165,10 +174,11 @@ def test_errors_are_answered_and_the_connection_goes_on(engine):
 
 
 def test_who_may_not_ask_is_told_once_and_the_connection_ends(policy):
-    engine = Engine(ResolverSection(allow=()), policy)
+    nobody = ResolverSection(allow=())
+    engine = Engine(nobody, policy)
 
     async def scenario():
-        async with serving(engine) as (_, waiting, connect):
+        async with serving(engine, allow=nobody) as (_, waiting, connect):
             client = await connect()
             client.send(query("www.example"), query("listed.example"))
             seen = read(await client.receive())
@@ -194,123 +204,7 @@ def test_a_client_may_close_its_side_and_still_read_its_answers(engine):
 
     start = time.monotonic()
     asyncio.run(scenario())
-    assert time.monotonic() - start < tcp.IDLE / 2
-
-
-def test_an_idle_connection_is_closed_and_a_busy_one_is_not(engine, monkeypatch):
-    monkeypatch.setattr(tcp, "IDLE", 0.4)
-
-    async def scenario():
-        async with serving(engine) as (listener, _, connect):
-            idle, trickling, busy = [await connect() for _ in range(3)]
-            trickling.writer.write(framed(query())[:5])  # half a query is not activity
-            ends = asyncio.ensure_future(idle.ended())
-            for _ in range(16):
-                busy.send(query("a.listed.example"))
-                await busy.receive()
-                await asyncio.sleep(0.05)
-            assert await ends
-            assert await trickling.ended()
-            assert len(listener.open) == 1
-
-    asyncio.run(scenario())
-
-
-def test_one_connection_has_so_many_queries_in_flight_and_no_more(engine):
-    async def scenario():
-        async with serving(engine) as (_, waiting, connect):
-            client = await connect()
-            client.send(*[query(f"n{n}.example", number=n) for n in range(150)])
-            client.writer.write_eof()
-            await until(lambda: len(waiting) == tcp.MOST_IN_FLIGHT)
-            for number in range(150):
-                await until(lambda number=number: len(waiting) > number)
-                assert len(waiting) - number <= tcp.MOST_IN_FLIGHT
-                answers(waiting[number])
-                assert read(await client.receive()).id == number
-            assert await client.ended()
-
-    asyncio.run(scenario())
-
-
-def test_answers_that_come_at_once_are_taken_however_many_are_pipelined(engine):
-    def at_once(waiter):
-        waiter.done(waiter.query, None)
-
-    async def scenario():
-        async with serving(engine, at_once) as (_, _, connect):
-            client = await connect()
-            client.send(*[query(edns=False, number=n) for n in range(2000)])
-            client.writer.write_eof()
-            for number in range(2000):
-                assert (await client.receive())[:2] == number.to_bytes(2, "big")
-            assert await client.ended()
-
-    asyncio.run(scenario())
-
-
-def test_a_client_that_does_not_read_is_dropped_and_costs_nobody_else(engine, monkeypatch):
-    monkeypatch.setattr(tcp, "_SLOW", 10_000)
-    packet = query("www.example", edns=False)
-    zone = [f"www.example 60 A 198.18.{n // 250}.{n % 250}" for n in range(3000)]
-    asked = wire.parse_query(packet)
-    engine.keep(
-        asked, parse_reply(reply(packet, *zone), 12 + len(asked.question)), time.monotonic()
-    )
-
-    async def scenario():
-        async with serving(engine) as (listener, _, connect):
-            deaf, other = await connect(limit=1), await connect()
-            deaf.writer.transport.pause_reading()
-            for _ in range(2000):
-                if len(listener.open) < 2:
-                    break
-                deaf.send(packet)
-                other.send(query("a.listed.example"))
-                assert read(await other.receive()).rcode() == wire.NXDOMAIN
-            assert len(listener.open) == 1
-
-    asyncio.run(scenario())
-
-
-def test_an_answer_for_who_is_gone_harms_nobody(engine):
-    async def scenario():
-        async with serving(engine) as (listener, waiting, connect):
-            client = await connect()
-            client.send(*[query(f"n{number}.example") for number in range(100)])
-            await until(lambda: len(waiting) == tcp.MOST_IN_FLIGHT)
-            linger = struct.pack("ii", 1, 0)  # closing resets the connection
-            client.writer.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, linger
-            )
-            client.writer.transport.abort()
-            await until(lambda: not listener.open)
-            for waiter in tuple(waiting):
-                answers(waiter)
-            assert engine.counters["forwarded"].n == 0
-            assert len(waiting) == tcp.MOST_IN_FLIGHT  # nothing more is asked for them
-
-    asyncio.run(scenario())
-
-
-def test_connections_are_bounded(engine, monkeypatch):
-    monkeypatch.setattr(tcp, "MOST_CONNECTIONS", 2)
-
-    async def scenario():
-        async with serving(engine) as (listener, _, connect):
-            first, _ = [await connect() for _ in range(2)]
-            await until(lambda: len(listener.open) == 2)
-            with contextlib.suppress(ConnectionResetError):
-                assert await (await connect()).ended()
-            first.send(query("a.listed.example"))
-            assert read(await first.receive()).rcode() == wire.NXDOMAIN
-            first.writer.close()
-            await until(lambda: len(listener.open) == 1)
-            again = await connect()
-            again.send(query("a.listed.example"))
-            assert read(await again.receive()).rcode() == wire.NXDOMAIN
-
-    asyncio.run(scenario())
+    assert time.monotonic() - start < Limits().idle / 2
 
 
 @pytest.mark.usefixtures("ipv6")

@@ -5,13 +5,17 @@ import contextlib
 import itertools
 import socket
 import time
+from functools import partial
 
+import dns.message
 import pytest
 
-from blockd.config import Endpoint
-from blockd.resolver import exchange, upstreams, wire
+from blockd.config import Endpoint, ResolverSection, Upstream
+from blockd.resolver import exchange, health, streams, upstreams, wire
+from blockd.resolver.counters import Histogram
 from blockd.resolver.exchange import Waiter
 from blockd.resolver.upstreams import Upstreams
+from blockd.terms import Strategy
 from tests.resolver import stub
 from tests.resolver.messages import query, read
 from tests.resolver.stub import (
@@ -19,6 +23,7 @@ from tests.resolver.stub import (
     answer,
     delayed,
     dropping,
+    elsewhere,
     failing,
     free_port,
     garbage,
@@ -44,27 +49,37 @@ def _impatient(monkeypatch):
 class Asker:
     """Upstreams of a running loop, asked by queries."""
 
-    def __init__(self, *endpoints):
+    def __init__(self, *upstreams, strategy="ordered", **more):
         self.kept = []
         keep = lambda query, answer, now: self.kept.append((query, answer, now))  # noqa: E731
-        self.upstreams = Upstreams(endpoints, keep)
+        self.latency = Histogram()
+        settings = ResolverSection(strategy=Strategy(strategy), **more)
+        self.upstreams = Upstreams(upstreams, settings, keep, self.latency)
 
-    def start(self, packet):
+    def start(self, packet, *, hasty=False):
         future = asyncio.get_running_loop().create_future()
         asked = wire.parse_query(packet)
-        self.upstreams.forward(Waiter(asked, lambda _, answer: future.set_result(answer)))
+        self.upstreams.forward(Waiter(asked, lambda _, answer: future.set_result(answer), hasty))
         return future
 
-    async def ask(self, packet):
+    async def ask(self, packet, **more):
         async with asyncio.timeout(DEADLINE):
-            return await self.start(packet)
+            return await self.start(packet, **more)
+
+    def ports(self):
+        return [
+            sock.getsockname()[1]
+            for channels in self.upstreams._sockets
+            for sock in channels
+            if sock
+        ]
 
 
-def asking(scenario, *behaviours):
+def asking(scenario, *behaviours, **settings):
     """Run a scenario of an asker and the stubs that it asks."""
 
     async def run(stubs):
-        asker = Asker(*[each.endpoint for each in stubs])
+        asker = Asker(*[each.upstream for each in stubs], **settings)
         with contextlib.closing(asker.upstreams):
             return await scenario(asker, *stubs)
 
@@ -78,6 +93,16 @@ def shown(answer):
 
 
 ONE = (wire.NOERROR, 1)
+NONE = (wire.SERVFAIL, 0)
+
+
+def errors(answer):
+    """Return the codes of an answer's extended errors."""
+    found, at = [], 0
+    while at < len(answer.options):
+        found.append(int.from_bytes(answer.options[at + 4 : at + 6], "big"))
+        at += 4 + int.from_bytes(answer.options[at + 2 : at + 4], "big")
+    return found
 
 
 @pytest.mark.parametrize(
@@ -87,7 +112,7 @@ ONE = (wire.NOERROR, 1)
         pytest.param([dropping(1), silent], ONE, [2, 1], [0, 0], id="one lost, the other silent"),
         pytest.param([dropping(1)], ONE, [2], [0], id="one lost"),
         pytest.param([dropping(2)], ONE, [3], [0], id="two lost"),
-        pytest.param([silent], None, [3], [0], id="silent"),
+        pytest.param([silent], NONE, [3], [0], id="silent"),
         pytest.param([silent, answer], ONE, [1, 1], [0, 0], id="silent, the other answers"),
         pytest.param([delayed(0.3)], ONE, [2], [0], id="late, for the first try"),
         pytest.param([long_answer], (wire.NOERROR, 200), [1], [1], id="cut, whole by TCP"),
@@ -96,9 +121,9 @@ ONE = (wire.NOERROR, 1)
         pytest.param([failing, failing], (wire.SERVFAIL, 0), [1, 1], [0, 0], id="both fail"),
         pytest.param([failing], (wire.SERVFAIL, 0), [1], [0], id="fails alone"),
         pytest.param([garbage, answer], ONE, [1, 1], [0, 0], id="garbage, the other answers"),
-        pytest.param([garbage], None, [3], [0], id="garbage alone"),
-        pytest.param([wrong_id], None, [3], [0], id="wrong ID"),
-        pytest.param([wrong_question], None, [3], [0], id="wrong question"),
+        pytest.param([garbage], NONE, [3], [0], id="garbage alone"),
+        pytest.param([wrong_id], NONE, [3], [0], id="wrong ID"),
+        pytest.param([wrong_question], NONE, [3], [0], id="wrong question"),
         pytest.param([after(wrong_id)], ONE, [1], [0], id="forged ID first"),
         pytest.param([after(wrong_question)], ONE, [1], [0], id="forged question first"),
     ],
@@ -110,7 +135,7 @@ def test_what_a_client_gets(behaviours, expected, udp, tcp):
         return asker.kept, stubs
 
     kept, stubs = asking(scenario, *behaviours)
-    assert [shown(answer) for _, answer, _ in kept] == ([expected] if expected else [])
+    assert [shown(answer) for _, answer, _ in kept] == [expected]
     assert ([len(s.udp) for s in stubs], [len(s.tcp) for s in stubs]) == (udp, tcp)
 
 
@@ -145,12 +170,11 @@ def test_equal_questions_are_asked_once_and_answered_all():
 def test_source_ports_and_ids_are_not_to_be_foreseen():
     seen = []
 
-    async def scenario(asker, _):
-        await asyncio.gather(*[asker.ask(query(f"n{n}.example")) for n in range(200)])
-        ports = [
-            sock.getsockname()[1] for channels in asker.upstreams._sockets for sock in channels
-        ]
-        assert len(set(ports)) == upstreams.CHANNELS
+    async def scenario(asker, one):
+        for start in range(0, 200, 2):
+            await asyncio.gather(*[asker.ask(query(f"n{start + n}.example")) for n in range(2)])
+        assert len(set(asker.ports())) == upstreams.CHANNELS
+        assert len(set(one.ports)) > upstreams.CHANNELS // 2
 
     def noting(packet, way):
         seen.append(int.from_bytes(packet[:2], "big"))
@@ -162,44 +186,169 @@ def test_source_ports_and_ids_are_not_to_be_foreseen():
     assert len(set(steps)) > 190
 
 
+def test_source_ports_are_given_up_for_others_but_never_one_that_is_waited_at(monkeypatch):
+    monkeypatch.setattr(upstreams, "RENEW", 1)
+    monkeypatch.setattr(exchange, "PATIENCE", (DEADLINE,) * 3)
+
+    async def scenario(asker, one):
+        before = asker.ports()
+        waiting = asker.start(query())
+        await until(lambda: one.ports)
+        (used,) = one.ports
+        await until(lambda: len(set(before) & set(asker.ports())) == 1)
+        assert used in asker.ports()
+        assert len(set(asker.ports())) == upstreams.CHANNELS
+        assert shown(await waiting) == ONE
+
+    asking(scenario, delayed(0.8))
+
+
 def test_replies_from_elsewhere_are_not_taken():
     async def scenario(asker, _):
         waiting = asker.start(query())
-        (ports,) = [[s.getsockname() for s in found] for found in asker.upstreams._sockets]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forger:
-            for address in ports:
+            for port in asker.ports():
                 for number in range(64):
-                    forger.sendto(number.to_bytes(2, "big") + bytes(40), address)
+                    forger.sendto(number.to_bytes(2, "big") + bytes(40), ("127.0.0.1", port))
         assert shown(await waiting) == ONE
         assert asker.upstreams.exchanges.mismatched == 0
 
-    asking(scenario, delayed(0.05))
+    asking(scenario, after(elsewhere(), delayed(0.05)))
 
 
-def test_a_closed_port_is_an_upstream_that_is_silent():
+def test_who_is_flooded_with_guesses_asks_by_tcp():
+    def guessing(packet, way):
+        if way == "tcp":
+            return answer(packet, way)
+        (_, right), *_ = answer(packet, way)
+        return [(0, (packet[0] ^ n).to_bytes(1, "big") + right[1:]) for n in range(1, 100)]
+
+    async def scenario(asker, one):
+        assert shown(await asker.ask(query())) == ONE
+        assert len(one.tcp) == 1
+        assert asker.upstreams.exchanges.mismatched >= health.ODD
+        assert asker.upstreams.status()[0]["suspected"]
+        assert shown(await asker.ask(query("other.example"))) == ONE
+        assert (len(one.udp), len(one.tcp)) == (1, 2)
+
+    asking(scenario, guessing)
+
+
+def dead():
+    return Upstream(Endpoint("127.0.0.1", free_port()))
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_closed_port_costs_no_time_where_there_is_another_server(monkeypatch, strategy):
+    monkeypatch.setattr(exchange, "PATIENCE", (DEADLINE,) * 3)
+
     async def scenario(_, one):
-        dead = Endpoint("127.0.0.1", free_port())
-        asker = Asker(dead, one.endpoint)
+        asker = Asker(dead(), one.upstream, strategy=strategy)
         with contextlib.closing(asker.upstreams):
-            for _ in range(5):
-                assert shown(await asker.ask(query())) == ONE
+            for number in range(20):
+                assert shown(await asker.ask(query(f"n{number}.example"))) == ONE
             first, second = asker.upstreams.status()
-        assert (first["address"], first["answered"]) == (str(dead), 0)
-        assert first["timeouts"] == first["failures"] == exchange.SILENT
-        assert second["answered"] == 5
+        assert (first["answered"], first["silent"]) == (0, True)
+        assert second["answered"] == 20
+        assert asker.latency.total < 1
 
     asking(scenario, answer)
 
 
-def test_an_upstream_that_cannot_be_reached_is_passed_over():
+def test_when_nobody_can_be_reached_the_client_is_told_so():
+    async def scenario():
+        asker = Asker(dead(), dead())
+        with contextlib.closing(asker.upstreams):
+            failed = await asker.ask(query())
+        assert (shown(failed), errors(failed), failed.lifetime) == (NONE, [23], 5)
+
+    asyncio.run(scenario())
+
+
+def test_an_upstream_that_there_is_no_route_to_is_passed_over():
     async def scenario(_, one):
-        nowhere = Endpoint("255.255.255.255")  # the kernel connects no plain socket to it
-        asker = Asker(nowhere, one.endpoint)
+        nowhere = Upstream(Endpoint("255.255.255.255"))  # a plain socket cannot be connected to it
+        asker = Asker(nowhere, one.upstream)
         with contextlib.closing(asker.upstreams):
             assert asker.upstreams._sockets[0] == [None] * upstreams.CHANNELS
             assert shown(await asker.ask(query())) == ONE
 
     asking(scenario, answer)
+
+
+def shares(strategy, *behaviours, count=200, warm=20):
+    """Return how many questions each upstream is asked, once some were answered."""
+
+    async def scenario(asker, *stubs):
+        for number in range(warm):
+            assert shown(await asker.ask(query(f"warm{number}.example"))) == ONE
+        before = [len(each.udp) for each in stubs]
+        for number in range(count):
+            assert shown(await asker.ask(query(f"n{number}.example"))) == ONE
+        return [len(each.udp) - was for each, was in zip(stubs, before, strict=True)]
+
+    return asking(scenario, *behaviours, strategy=strategy)
+
+
+def test_ordered_asks_the_first_one_while_it_answers():
+    assert shares("ordered", delayed(0.002), answer, count=50) == [50, 0]
+    first, second = shares("ordered", silent, answer, count=50)
+    assert (first < 25, second) == (True, 50)
+
+
+def test_fastest_asks_mostly_the_fastest_and_the_others_now_and_then(monkeypatch):
+    monkeypatch.setattr(health, "EXPLORE_BITS", 4)
+    slow, fast = shares("fastest", delayed(0.01), answer)
+    assert slow + fast == 200
+    assert 0 < slow < 60
+    first, second = shares("fastest", answer, silent, count=50)
+    assert (first, second < 25) == (50, True)
+
+
+def test_parallel_asks_all_and_takes_the_first_answer():
+    async def scenario(asker, *_):
+        begin = time.monotonic()
+        for number in range(100):
+            assert shown(await asker.ask(query(f"n{number}.example"))) == ONE
+        assert time.monotonic() - begin < 5
+        await until(lambda: all(each["sent"] == 100 for each in asker.upstreams.status()))
+        # The later replies are no forgeries.
+        assert not any(each["suspected"] for each in asker.upstreams.status())
+
+    asking(scenario, delayed(0.02), answer, delayed(0.04), strategy="parallel")
+
+
+def test_a_silent_upstream_that_is_back_is_found_out_although_it_is_the_slower_one(monkeypatch):
+    monkeypatch.setattr(health, "BACK_OFF", 0.05)
+
+    async def scenario(asker, first, _):
+        first.behave = silent
+        for number in range(5):
+            assert shown(await asker.ask(query(f"n{number}.example"))) == ONE
+        assert asker.upstreams.status()[0]["silent"]
+        first.behave = delayed(0.02)
+        async with asyncio.timeout(DEADLINE):
+            while asker.upstreams.status()[0]["silent"]:
+                assert shown(await asker.ask(query(f"n{time.monotonic()}.example"))) == ONE
+                await asyncio.sleep(0.02)
+
+    asking(scenario, delayed(0.02), answer)
+
+
+def test_who_has_something_stale_to_give_is_told_when_it_takes_long(monkeypatch):
+    monkeypatch.setattr(exchange, "EARLY", 0.1)
+    monkeypatch.setattr(exchange, "PATIENCE", (DEADLINE,) * 3)
+
+    async def scenario(asker, one):
+        begin = time.monotonic()
+        patient = asker.start(query())
+        assert await asker.ask(query(), hasty=True) is None
+        assert time.monotonic() - begin >= 0.1
+        assert shown(await patient) == ONE  # who has nothing waits on
+        assert [shown(kept) for _, kept, _ in asker.kept] == [ONE]
+        assert len(one.udp) == 1
+
+    asking(scenario, delayed(0.7))
 
 
 @pytest.mark.parametrize(
@@ -208,10 +357,12 @@ def test_an_upstream_that_cannot_be_reached_is_passed_over():
         pytest.param(lambda _: b"", id="says nothing"),
         pytest.param(lambda packet: packet[:5], id="stops early"),
         pytest.param(lambda packet: bytes([packet[0] ^ 1]) + packet[1:], id="wrong ID"),
+        pytest.param(lambda packet: packet[:12] + b"\1x" + packet[14:], id="wrong question"),
     ],
 )
 def test_broken_tcp_is_one_try_of_three(by_tcp, monkeypatch):
-    monkeypatch.setattr(upstreams, "TCP_PATIENCE", 0.1)
+    patience = streams.Patience(reply=0.1)
+    monkeypatch.setattr(upstreams, "Stream", partial(streams.Stream, patience=patience))
 
     def behave(packet, way):
         if way == "udp":
@@ -226,16 +377,30 @@ def test_broken_tcp_is_one_try_of_three(by_tcp, monkeypatch):
     asking(scenario, behave, answer)
 
 
-def test_what_is_kept_carries_the_time_at_which_it_came():
+def test_an_upstream_that_takes_tcp_alone_is_asked_by_tcp():
+    async def scenario(_, one):
+        asker = Asker(Upstream(one.endpoint, "tcp"))
+        with contextlib.closing(asker.upstreams):
+            for number in range(3):
+                assert shown(await asker.ask(query(f"n{number}.example"))) == ONE
+            assert not asker.ports()
+        assert (len(one.udp), len(one.tcp)) == (0, 3)
+
+    asking(scenario, answer)
+
+
+def test_what_is_kept_carries_the_time_at_which_it_came_and_how_long_it_took():
     async def scenario(asker, _):
         before = time.monotonic()
         await asker.ask(query("www.example", do=True))
         ((asked, answer_kept, now),) = asker.kept
-        assert before <= now <= time.monotonic()
+        assert before + 0.05 <= now <= time.monotonic()
         assert asked.key == wire.parse_query(query("WWW.example", do=True)).key
         assert answer_kept.lifetime == stub.SECONDS
+        assert sum(asker.latency.counts) == 1
+        assert 0.05 <= asker.latency.total < 5
 
-    asking(scenario, answer)
+    asking(scenario, delayed(0.05))
 
 
 def test_nothing_wakes_up_when_nothing_is_in_flight():
@@ -246,27 +411,63 @@ def test_nothing_wakes_up_when_nothing_is_in_flight():
     asking(scenario, answer)
 
 
-def test_closing_leaves_no_socket_and_no_task():
+def test_closing_leaves_no_socket_and_calls_nobody():
     async def scenario(_, one):
-        asker = Asker(one.endpoint)
+        asker = Asker(one.upstream)
         waiting = asker.start(query())
         await until(lambda: one.tcp)
         asker.upstreams.close()
-        await until(lambda: not asker.upstreams._tasks)
         assert {sock.fileno() for found in asker.upstreams._sockets for sock in found} == {-1}
+        await asyncio.sleep(0.05)
         assert not waiting.done()
 
     asking(scenario, lambda packet, way: [] if way == "tcp" else long_answer(packet, way))
 
 
-def test_upstreams_see_what_the_client_meant_and_no_more():
+@pytest.mark.parametrize("subnet", [False, True])
+def test_upstreams_see_what_the_client_meant_and_no_more(subnet):
+    own = [
+        (10, b"12345678" + bytes(16)),
+        (8, b"\0\1\x18\0\xc6\x12\0"),
+        (12, bytes(9)),
+        (65001, b"x"),
+    ]
+
     async def scenario(asker, one):
-        packet = query("WwW.example", "AAAA", do=True, cd=1, options=[(10, b"12345678")])
+        packet = query("WwW.example", "AAAA", do=True, cd=1, ad=1, options=own)
         await asker.ask(packet)
         (sent,) = one.udp
         seen = read(sent)
-        assert (seen.question[0].name.to_text(), seen.options) == ("WwW.example.", ())
+        assert seen.question[0].name.to_text() == "WwW.example."
+        assert [(o.otype, o.to_wire()) for o in seen.options] == own[1:2] * subnet
         assert (seen.payload, seen.ednsflags) == (wire.OWN_UDP, wire.DO)
-        assert seen.flags == wire.RD | wire.CD
+        assert seen.flags == wire.RD | wire.CD | wire.AD
 
-    asking(scenario, failing)
+    asking(scenario, failing, client_subnet=subnet)
+
+
+def test_random_case_is_sent_and_demanded():
+    name = f"{'a' * 30}.{'b' * 30}.example"
+
+    def lowering(packet, way):
+        return [(wait, sent.lower()) for wait, sent in answer(packet, way)]
+
+    async def scenario(asker, one, other):
+        assert shown(await asker.ask(query(name))) == ONE
+        assert str(dns.message.from_wire(one.udp[0]).question[0].name) not in (f"{name}.", name)
+        assert len(other.udp) == 1
+        assert asker.upstreams.exchanges.mismatched >= 1
+
+    asking(scenario, lowering, answer, case_randomization=True)
+
+
+def test_many_questions_leave_and_come_back_in_batches():
+    async def scenario(asker, one):
+        names = [f"n{number}.example" for number in range(500)]
+        answers = await asyncio.gather(*[asker.ask(query(name)) for name in names])
+        assert {shown(each) for each in answers} == {ONE}
+        assert len(asker.kept) == 500
+        assert len(asker.upstreams.exchanges) == 0
+        assert set(one.names()) == set(names)
+
+    asking(scenario, answer)

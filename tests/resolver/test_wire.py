@@ -51,7 +51,7 @@ def test_every_field_is_seen_as_it_was_written(wire_name, qtype, qclass, flags, 
         assert asked.edns is None
     else:
         size, version, bits, data = opt
-        assert asked.edns == Edns(max(512, size), version, bits & 0xC000, bool(data))
+        assert asked.edns == Edns(max(512, size), version, bits & 0xC000, extra=bool(data))
 
 
 @given(queries.map(lambda packet: packet[:2] + b"\1\0" + packet[4:]))
@@ -144,7 +144,48 @@ def test_the_longest_name_is_taken():
 )
 def test_opt_is_found_among_other_records_of_the_additional_section(records, counts, found):
     edns = parse_query(raw(QUESTION, *records, counts=counts)).edns
-    assert edns == (Edns(1232, 0, 0, False) if found else None)  # noqa: FBT003 - the field's value
+    assert edns == (Edns(1232, 0, 0) if found else None)
+
+
+COOKIE, BOTH = b"12345678", b"12345678" + bytes(range(16))
+SUBNET = b"\0\1\x18\0\xc6\x12\0"
+
+
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ([(10, COOKIE)], {"cookie": COOKIE}),
+        ([(10, BOTH)], {"cookie": BOTH}),
+        ([(10, COOKIE + bytes(8))], {"cookie": COOKIE + bytes(8)}),
+        ([(10, COOKIE + bytes(32))], {"cookie": COOKIE + bytes(32)}),
+        ([(10, COOKIE), (10, BOTH)], {"cookie": COOKIE, "extra": True}),
+        ([(8, SUBNET)], {"subnet": SUBNET, "extra": True}),
+        ([(8, SUBNET), (10, COOKIE)], {"subnet": SUBNET, "cookie": COOKIE, "extra": True}),
+        ([(11, b""), (10, BOTH), (12, bytes(50))], {"cookie": BOTH, "extra": True}),
+        ([(3, b"")], {"extra": True}),
+        ([(65001, bytes(300))], {"extra": True}),
+    ],
+)
+@pytest.mark.parametrize("usual", [True, False])
+def test_options_are_seen_in_any_order(options, seen, usual):
+    packet = query(options=options, do=True)
+    if not usual:  # behind another record, so that OPT is looked for
+        end = packet.index(0, 12) + 5
+        packet = packet[:11] + b"\2" + packet[12:end] + TXT + packet[end:]
+    assert parse_query(packet).edns == Edns(1232, 0, wire.DO, **seen)
+
+
+@pytest.mark.parametrize("octets", [0, 1, 7, 9, 15, 41, 100])
+def test_a_cookie_of_a_wrong_length_is_a_form_error(octets):
+    with pytest.raises(FormError, match="RFC 7873"):
+        parse_query(query(options=[(10, bytes(octets))]))
+
+
+@pytest.mark.parametrize("rdata", [b"\0", b"\0\x0a\0", b"\0\x0a\0\x08" + bytes(7), bytes(5)])
+def test_an_option_that_is_cut_off_is_a_form_error(rdata):
+    opt = OPT[:-2] + len(rdata).to_bytes(2, "big") + rdata
+    with pytest.raises(FormError, match="cut off"):
+        parse_query(raw(QUESTION, opt, counts=(1, 0, 0, 1)))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +215,15 @@ def test_a_header_is_answered_with_its_id_opcode_and_rd():
     assert not answer.question
 
 
-SAME = [{}, {"number": 9}, {"name": "wWw.EXAMPLE"}, {"options": [(10, b"12345678")]}, {"size": 512}]
+SAME = [
+    {},
+    {"options": [(8, SUBNET), (12, b"")]},
+    {"options": [(10, BOTH)]},
+    {"number": 9},
+    {"name": "wWw.EXAMPLE"},
+    {"options": [(10, b"12345678")]},
+    {"size": 512},
+]
 OTHER = [
     {"name": "ww.example"}, {"qtype": "AAAA"}, {"qtype": 257}, {"qclass": 3}, {"rd": 0},
     {"cd": 1}, {"ad": 1}, {"do": True}, {"co": True}, {"do": True, "co": True},
@@ -188,6 +237,14 @@ def test_the_key_is_of_what_an_answer_depends_on(asked):
     assert len({asked(**how).key for how in [{}, *OTHER]}) == 1 + len(OTHER)
 
 
+def test_another_questions_key_is_made_of_the_same_tail(asked):
+    for how in [{}, *SAME, *OTHER]:
+        found = asked(**how)
+        tail = wire.key_tail(found.question[-4:], found.flags, found.edns)
+        assert found.key == found.name + tail
+        assert len(tail) == 6
+
+
 def test_the_key_leaves_type_and_class_alone_though_they_look_like_letters(asked):
     assert asked(qtype=0x4141).key != asked(qtype=0x6161).key
 
@@ -195,3 +252,12 @@ def test_the_key_leaves_type_and_class_alone_though_they_look_like_letters(asked
 def test_the_key_holds_the_canonical_name(asked):
     assert asked("A.Listed.EXAMPLE").name == names.parse("a.listed.example")
     assert query("A.Listed.EXAMPLE")[12:].startswith(b"\1A\6Listed\7EXAMPLE\0")
+
+
+def test_a_header_alone_is_answered_with_opt_where_the_query_ends_in_one():
+    asked = query("www.example")
+    other = asked[:2] + b"\x29\0" + asked[4:]  # opcode 5, UPDATE
+    replied = wire.header_reply(other, wire.NOTIMP)
+    seen = dns.message.from_wire(replied)
+    assert (seen.rcode(), seen.opcode(), seen.edns) == (wire.NOTIMP, 5, 0)
+    assert len(wire.header_reply(query("www.example", edns=False), wire.FORMERR)) == 12

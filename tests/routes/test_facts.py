@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockd import prefixes
-from blockd.config import Config, Endpoint, Network, ResolverSection, RoutesSection
+from blockd.config import Config, Network, ResolverSection, RoutesSection, Upstream
 from blockd.routes import facts
 
 P = prefixes.parse
@@ -134,7 +134,7 @@ RESOLV_CONF = "nameserver 198.18.0.1\n#nameserver 198.18.0.2\nnameserver\nnamese
     ("upstreams", "found"),
     [
         ((), {"198.18.0.1/32", "fe80::1/128"}),
-        ((Endpoint("198.18.0.9", 5353), Endpoint("2001:db8::9")),
+        ((Upstream.parse("198.18.0.9:5353"), Upstream.parse("tls://[2001:db8::9]#dns.example")),
          {"198.18.0.9/32", "2001:db8::9/128"}),
     ],
 )  # fmt: skip
@@ -145,6 +145,13 @@ def test_upstreams_are_protected_from_where_they_are_named(upstreams, found):
     assert set(read.values()) == {"upstream resolver"}
 
 
+def test_upstreams_of_zones_are_protected_beside_the_others():
+    zones = {"corp.example": (Upstream.parse("198.18.0.9"),)}
+    config = Config(resolver=ResolverSection(zones=zones))
+    found = facts.configured(config, "nameserver 198.18.0.1\n")
+    assert set(found) == {P("198.18.0.1"), P("198.18.0.9")}
+
+
 def test_what_is_no_address_in_resolv_conf_is_passed_over():
     assert facts.configured(Config(), "nameserver here.example\nnameserver 198.18.0.1/99\n") == {}
 
@@ -152,7 +159,7 @@ def test_what_is_no_address_in_resolv_conf_is_passed_over():
 def test_what_the_operator_protects_says_so_even_of_an_upstream():
     config = Config(
         routes=RoutesSection(protect=(Network.parse("198.18.0.1"),)),
-        resolver=ResolverSection(upstreams=(Endpoint("198.18.0.1"),)),
+        resolver=ResolverSection(upstreams=(Upstream.parse("198.18.0.1"),)),
     )
     assert facts.configured(config, "") == {P("198.18.0.1"): "protected by [routes] protect"}
 

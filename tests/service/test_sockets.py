@@ -23,12 +23,16 @@ from blockd.service import sockets
 
 os.environ["LISTEN_PID"] = sys.argv[1] or str(os.getpid())
 try:
-    found = sockets.listening([Endpoint.parse(text) for text in sys.argv[2:]])
+    plain = [Endpoint.parse(text) for text in sys.argv[2:] if not text.startswith("tls:")]
+    secure = [Endpoint.parse(text[4:]) for text in sys.argv[2:] if text.startswith("tls:")]
+    parts = sockets.listening(plain, secure)
+    found = parts.all()
 except ConfigError as error:
     print(json.dumps({"error": str(error)}))
 else:
     print(json.dumps({
         "found": [[sock.fileno(), sock.type, sock.getsockname()[1]] for sock in found],
+        "tls": [sock.getsockname()[1] for sock in parts.tls],
         "inheritable": [sock.get_inheritable() for sock in found],
         "environment": sorted(name for name in os.environ if name.startswith("LISTEN_")),
     }))
@@ -95,6 +99,7 @@ def test_inherited_sockets_are_taken_and_kept_for_this_process(passed):
     port = udp.getsockname()[1]
     assert passed([udp, tcp], [text(udp)]) == {
         "found": [[3, UDP, port], [4, TCP, port]],
+        "tls": [],
         "inheritable": [False, False],
         "environment": [],
     }
@@ -104,7 +109,15 @@ def test_their_order_and_families_do_not_matter(passed):
     v4, v6 = pair(), pair(socket.AF_INET6)
     listen = [text(v6[0]), text(v4[0])]
     found = passed([v6[1], v4[0], v4[1], v6[0]], listen)["found"]
-    assert [kind for _, kind, _ in found] == [TCP, UDP, TCP, UDP]
+    assert [kind for _, kind, _ in found] == [UDP, UDP, TCP, TCP]
+
+
+def test_those_for_tls_are_told_apart_by_their_address(passed):
+    (udp, tcp), (unused, secure) = pair(), pair()
+    unused.close()
+    listen = [text(udp), f"tls:{text(secure)}"]
+    assert passed([secure, tcp, udp], listen)["tls"] == [secure.getsockname()[1]]
+    assert f"{text(secure)} over TCP" in passed([tcp, udp], listen)["error"]
 
 
 MISMATCHES = {
@@ -155,7 +168,7 @@ def listening(monkeypatch):
     made = []
 
     def bind(*texts):
-        made.extend(sockets.listening([Endpoint.parse(text) for text in texts]))
+        made.extend(sockets.listening([Endpoint.parse(text) for text in texts]).all())
         return made
 
     yield bind
@@ -168,21 +181,29 @@ def test_each_endpoint_gets_both_kinds_ready_for_an_event_loop(listening):
     made = listening(f"127.0.0.1:{port}", f"[::1]:{port}")
     assert [(s.family, s.type) for s in made] == [
         (socket.AF_INET, UDP),
-        (socket.AF_INET, TCP),
         (socket.AF_INET6, UDP),
+        (socket.AF_INET, TCP),
         (socket.AF_INET6, TCP),
     ]
     assert not any(sock.getblocking() or sock.get_inheritable() for sock in made)
-    for sock in made[2:]:  # so that IPv4 has sockets of its own on the same port
+    for sock in (made[1], made[3]):  # so that IPv4 has sockets of its own on the same port
         assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
     with socket.create_connection(("127.0.0.1", port), 5):
         pass
 
 
+def test_on_their_connections_no_answer_waits_for_the_one_before_to_be_acknowledged(listening):
+    port = free_port()
+    server = listening(f"127.0.0.1:{port}")[1]
+    server.settimeout(5)
+    with socket.create_connection(("127.0.0.1", port), 5), server.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
 def test_an_address_that_comes_later_may_be_bound(listening):
     made = listening(f"198.18.77.1:{free_port()}", f"[2001:db8:77::1]:{free_port()}")
     assert made[0].getsockname()[0] == "198.18.77.1"
-    assert made[2].getsockname()[0] == "2001:db8:77::1"
+    assert made[1].getsockname()[0] == "2001:db8:77::1"
 
 
 @pytest.mark.parametrize("kind", [UDP, TCP])

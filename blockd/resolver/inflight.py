@@ -1,0 +1,71 @@
+"""What one question in flight consists of, and what its core tells the shell to do.
+
+Types only; what becomes of them is `exchange`'s business.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from blockd.resolver.reply import Answer
+from blockd.resolver.wire import Query
+
+
+class Waiter(NamedTuple):
+    """A client's query, and what takes its answer (None: it takes too long, give stale data)."""
+
+    query: Query
+    done: Callable[[Query, Answer | None], None]
+    hasty: bool = False
+    """There is stale data to give when the upstreams take their time."""
+
+
+class Exchange:
+    """One question on its way."""
+
+    __slots__ = (
+        "asked", "failed", "hasty", "keys", "network", "outstanding", "over", "plain", "query",
+        "question", "sent_at", "started", "streaming", "tries", "waiters", "worst",
+    )  # fmt: skip
+
+    def __init__(self, query: Query, waiters: list[Waiter], now: float) -> None:
+        self.query = query
+        self.question = query.question
+        """As it is sent; in random case with 0x20."""
+        self.waiters = waiters
+        self.started = self.sent_at = now
+        self.tries = 0
+        self.asked = 0
+        """Bits of the upstreams that were asked."""
+        self.failed = 0
+        """Bits of those that gave an unhelpful answer, and are not asked again."""
+        self.plain = 0
+        """Bits of those that are asked without EDNS."""
+        self.outstanding = 0
+        """Bits of those that this round waits for, for a datagram."""
+        self.streaming = 0
+        """Bits of those that a stream has yet to answer."""
+        self.keys: list[tuple[int, dict[int, Exchange], int, float]] = []
+        """Upstream, the channel's pending IDs, ID and time of each datagram."""
+        self.worst: Answer | None = None
+        """An unhelpful answer, given if there is no better one."""
+        self.network = False
+        """The network said no, rather than nothing."""
+        self.hasty = False
+        """Somebody gets stale data when it takes long."""
+        self.over = False
+
+
+class AskByStream(NamedTuple):
+    """Command: ask an upstream by TCP or TLS, and hand the reply to `by_stream`."""
+
+    exchange: Exchange
+    upstream: int
+    message: bytes
+
+
+class Done(NamedTuple):
+    """Command: give the answer to everyone who waits; None: stale data, since it takes long."""
+
+    exchange: Exchange
+    waiters: list[Waiter]
+    answer: Answer | None

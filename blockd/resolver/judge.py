@@ -1,0 +1,195 @@
+"""Judges an upstream's answer by what it leads to and contains: names behind chains, addresses.
+
+Bytes are peeked at and no message is built, since every answer from an upstream passes here.
+The name asked is not judged here, nor decided what a verdict leads to. No time, no sockets.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from blockd import names
+from blockd.errors import FormError
+from blockd.policy.reader import Policy, Verdict
+from blockd.resolver import wire
+from blockd.resolver.reply import Answer
+from blockd.resolver.wire import Query
+from blockd.watchlist.model import Rule
+
+_RECORD = struct.Struct("!I4xH")  # type and class as one number, and the length
+_PARAMETER = struct.Struct("!HH")  # key and length: RFC 9460 2.2
+
+_ADDRESS = {wire.A << 16 | wire.IN: 4, wire.AAAA << 16 | wire.IN: 16}
+"""Records of addresses, with the octets of one."""
+_CNAME, _DNAME = wire.CNAME << 16 | wire.IN, wire.DNAME << 16 | wire.IN
+_SERVICE = frozenset((wire.SVCB << 16 | wire.IN, wire.HTTPS << 16 | wire.IN))
+_LEADING = _SERVICE | {_CNAME, _DNAME}
+
+_HINTS = {4: 4, 6: 16}
+"""The keys ipv4hint and ipv6hint, with the octets of an address (RFC 9460 7.3)."""
+
+_LONGEST = 254  # octets of a name without the root's: RFC 1035 2.3.4
+_MOST_POINTERS = 127  # no name has more labels
+
+
+def judge(
+    answer: Answer, query: Query, policy: Policy, *, check_cname: bool, check_addresses: bool
+) -> Verdict | None:
+    """Return the first verdict that blocks an answer; None where nothing in it is blocked.
+
+    Never raises for any bytes: a malformed name or address matches nothing, and the search
+    ends where records cannot be told apart.
+
+    Args:
+        answer: the upstream's.
+        query: what was asked. Its own name is not judged; where an exception covers it, that
+            covers what it leads to as well, and nothing is to be judged at all.
+        policy: the policy in force.
+        check_cname: whether names that CNAME, DNAME, SVCB and HTTPS records lead to count,
+            where the rule that lists them does not say.
+        check_addresses: the same for addresses, those of ipv4hint and ipv6hint included.
+
+    Returns:
+        A verdict that holds for the query's name alone: what the names below it lead to is
+        not known, so they may not be denied (RFC 8020 2).
+    """
+    body = answer.body
+    end = len(body)
+    look_up = policy.match_address if policy.has_prefixes else None
+    message = b""
+    current = query.name  # how far the chain of aliases has led
+    at = 0
+    try:
+        for _ in range(answer.counts[0] << 8 | answer.counts[1]):
+            owner = at
+            at = at + 2 if body[at] >= 0xC0 else wire.skip_name(body, at)
+            kind, length = _RECORD.unpack_from(body, at)
+            start = at + 10
+            at = start + length
+            if at > end:
+                return None
+            addresses: tuple[bytes, ...] | Iterator[bytes] = ()
+            size = _ADDRESS.get(kind)
+            if size is not None:
+                if size == length:
+                    addresses = (body[start:at],)
+            elif kind in _LEADING:
+                if not message:
+                    message = bytes(12) + query.question + body
+                    shift = len(message) - end
+                led_to = _target(message, owner + shift, kind, start + shift, at + shift, current)
+                if led_to is None:
+                    continue
+                name, behind = led_to
+                verdict = policy.match(name)
+                if verdict is not None and _blocks(
+                    verdict.rule, own=verdict.rule.check_cname, configured=check_cname
+                ):
+                    return verdict._replace(matched=query.name, alone=True)
+                if kind in _SERVICE:
+                    addresses = _hints(message, behind, at + shift)
+                else:
+                    current = name
+            if look_up is not None:
+                for packed in addresses:
+                    found = look_up(packed)
+                    if found is not None and _blocks(
+                        found.rule, own=found.rule.check_addresses, configured=check_addresses
+                    ):
+                        return Verdict(found.rule, query.name, found.line, alone=True)
+    except (IndexError, struct.error, FormError):
+        return None
+    return None
+
+
+def _blocks(rule: Rule, *, own: bool | None, configured: bool) -> bool:
+    """Tell whether a rule blocks what leads to its entries; `own` is its own word on that."""
+    return not rule.allow and (configured if own is None else own)
+
+
+def _target(
+    message: bytes, owner: int, kind: int, start: int, end: int, current: bytes
+) -> tuple[bytes, int] | None:
+    """Return the name that a record leads to, and where the parameters behind it begin.
+
+    Args:
+        message: header, question and body.
+        owner: the offset of the record's owner.
+        kind: one of `_LEADING`.
+        start: the offset of the record's data.
+        end: the offset behind it.
+        current: the name that the chain has led to so far.
+
+    Returns:
+        None where the data is malformed, or leads to no name.
+    """
+    if kind in _SERVICE:
+        read = _name(message, start + 2)
+        if read is None or read[1] > end:
+            return None
+        name, behind = read
+        if message[start : start + 2] == b"\0\0":
+            behind = end  # RFC 9460 2.4.2: AliasMode's parameters are ignored
+        if not name:  # RFC 9460 2.5.2: the root stands for the owner
+            read = _name(message, owner)
+        return None if read is None else (read[0], behind)
+    read = _name(message, start)
+    if read is None or read[1] != end:
+        return None
+    if kind == _DNAME:
+        above = _name(message, owner)
+        redirected = None if above is None else _redirected(current, above[0], read[0])
+        return None if redirected is None else (redirected, end)
+    return read
+
+
+def _redirected(name: bytes, owner: bytes, target: bytes) -> bytes | None:
+    """Return where a DNAME leads a name below its owner: RFC 6672 2.2; None: nowhere.
+
+    The target itself is not on the way of such a name. Any other name is not redirected, and
+    the record shows its target.
+    """
+    if name == owner or (owner and owner not in names.suffixes(name)):
+        return target
+    redirected = name[: len(name) - len(owner)] + target
+    return redirected if len(redirected) <= _LONGEST else None
+
+
+def _name(message: bytes, at: int) -> tuple[bytes, int] | None:
+    """Return a name in canonical form, and the offset behind it; None where it is malformed.
+
+    Pointers lead backwards (RFC 1035 4.1.4: to a prior occurrence), so that none makes a loop,
+    and there are not so many that a long message of them takes long.
+    """
+    name = b""
+    behind = 0
+    try:
+        for _ in range(_MOST_POINTERS + 1):
+            start = at
+            while 0 < (length := message[at]) < 64:
+                at += 1 + length
+                if at - start > _LONGEST:
+                    return None
+            name += message[start:at]
+            if length == 0:
+                return (name.lower(), behind or at + 1) if len(name) <= _LONGEST else None
+            pointer = (length & 0x3F) << 8 | message[at + 1]
+            if length < 0xC0 or not 12 <= pointer < start:
+                return None
+            behind = behind or at + 2
+            at = pointer
+    except IndexError:
+        pass
+    return None
+
+
+def _hints(message: bytes, at: int, end: int) -> Iterator[bytes]:
+    """Yield the addresses among the parameters of an SVCB or HTTPS record."""
+    while at + 4 <= end:
+        key, length = _PARAMETER.unpack_from(message, at)
+        at += 4
+        behind = at + length
+        size = _HINTS.get(key)
+        if size is not None and behind <= end and length % size == 0:
+            for place in range(at, behind, size):
+                yield message[place : place + size]
+        at = behind

@@ -1,0 +1,61 @@
+"""Server cookies hold for one client, for an hour, and under one secret alone."""
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blockd.resolver.cookies import OCTETS, Cookies
+
+NOW = 1_790_000_000
+MINE = Cookies(bytes(range(16)))
+V4, V6 = (ipaddress.ip_address(text).packed for text in ("198.18.0.9", "2001:db8::9"))
+
+
+@pytest.mark.parametrize("address", [V4, V6, bytes(16)])
+def test_a_cookie_holds_for_its_client(address):
+    cookie = MINE.make(address, NOW)
+    assert len(cookie) == OCTETS
+    assert cookie[:8] == bytes([1, 0, 0, 0]) + NOW.to_bytes(4, "big")  # RFC 9018 4.1 to 4.3
+    assert MINE.holds(cookie, address, NOW)
+    assert MINE.make(address, NOW) == cookie
+    assert MINE.make(address, NOW + 1) != cookie
+
+
+@pytest.mark.parametrize(
+    ("age", "good"),
+    [(0, True), (3600, True), (3601, False), (86_400, False), (-300, True), (-301, False)],
+)
+@pytest.mark.parametrize("made", [NOW, 2**32 - 1, 2**32 - 100, 2**32 + 50, 100])
+def test_it_holds_for_an_hour_and_clocks_may_differ_a_little(age, good, made):
+    assert MINE.holds(MINE.make(V4, made), V4, made + age) == good
+
+
+def test_another_address_or_secret_has_another_cookie():
+    cookie = MINE.make(V4, NOW)
+    for other in (V6, V4[:3] + b"\0", V4 + bytes(12), bytes(10) + b"\xff\xff" + V4):
+        assert not MINE.holds(cookie, other, NOW)
+    for secret in (bytes(16), bytes(range(1, 17)), bytes(range(16)) + b"\1"):
+        assert not Cookies(secret).holds(cookie, V4, NOW)
+        assert not MINE.holds(Cookies(secret).make(V4, NOW), V4, NOW)
+    assert Cookies(bytes(range(16))).holds(cookie, V4, NOW)  # another worker's
+
+
+@given(st.integers(0, OCTETS - 1), st.integers(1, 255))
+def test_a_changed_cookie_does_not_hold(at, change):
+    cookie = bytearray(MINE.make(V4, NOW))
+    cookie[at] ^= change
+    assert not MINE.holds(bytes(cookie), V4, NOW)
+
+
+@given(st.binary(max_size=40), st.sampled_from([V4, V6]))
+def test_no_other_octets_are_a_cookie(octets, address):
+    assert not MINE.holds(octets, address, NOW)
+    assert not MINE.holds(MINE.make(address, NOW) + octets + b"\0", address, NOW)
+    assert not MINE.holds(MINE.make(address, NOW)[: len(octets) % OCTETS], address, NOW)
+
+
+@pytest.mark.parametrize("octets", [16, 32])
+def test_secrets_of_these_lengths_serve(octets):
+    assert len(Cookies(bytes(octets)).make(V6, NOW)) == OCTETS

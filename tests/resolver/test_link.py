@@ -1,0 +1,89 @@
+"""One connection to an upstream: IDs of its own, replies in any order, the end told once."""
+
+import asyncio
+import socket
+
+from blockd.resolver.frames import Frames, framed
+from blockd.resolver.link import Ask, Link
+
+
+class Owner:
+    def __init__(self):
+        self.events = []
+
+    def ready(self, _link):
+        self.events.append("ready")
+
+    def lost(self, _link, why):
+        self.events.append(why)
+
+
+async def linked(owner):
+    """Return a link and the other side's socket."""
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(0)
+    _, link = await loop.create_connection(lambda: Link(owner, None, ""), sock=ours)
+    return link, theirs
+
+
+async def received(theirs, count):
+    frames, found = Frames(), []
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            frames.feed(await asyncio.get_running_loop().sock_recv(theirs, 65_536))
+            while (packet := frames.take()) is not None:
+                found.append(packet)
+    return found
+
+
+def test_equal_ids_are_told_apart_and_given_back_in_any_order():
+    async def scenario():
+        owner, answers = Owner(), []
+        link, theirs = await linked(owner)
+        with theirs:
+            asks = [
+                Ask(b"\x12\x34" + bytes(9) + bytes((n,)), answers.append, 1e9) for n in range(20)
+            ]
+            link.send(asks)
+            seen = await received(theirs, 20)
+            assert len({packet[:2] for packet in seen}) == 20
+            assert [packet[11] for packet in seen] == list(range(20))
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(theirs, b"".join(framed(p) for p in reversed(seen)))
+            async with asyncio.timeout(10):
+                while len(answers) < 20:  # noqa: ASYNC110 - nothing signals it
+                    await asyncio.sleep(0.005)
+            assert {answer[:2] for answer in answers} == {b"\x12\x34"}
+            assert [answer[11] for answer in answers] == list(reversed(range(20)))
+            assert not link.asked
+            link.end()
+
+    asyncio.run(scenario())
+
+
+def test_unasked_and_short_messages_are_passed_over_and_the_end_is_told():
+    async def scenario():
+        owner, answers = Owner(), []
+        link, theirs = await linked(owner)
+        link.send([Ask(bytes(12), answers.append, 1e9)])
+        (packet,) = await received(theirs, 1)
+        other = bytes((packet[0] ^ 1,)) + packet[1:]
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(theirs, framed(b"short") + framed(other))
+        theirs.close()
+        async with asyncio.timeout(10):
+            while "it closed the connection" not in owner.events:  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0.005)
+        assert answers == []
+        assert len(link.asked) == 1
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_counts_once():
+    answers = []
+    ask = Ask(bytes(12), answers.append, 0.0)
+    ask.end(b"first")
+    ask.end(None)
+    assert answers == [b"first"]
