@@ -10,16 +10,18 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from blockd.cli.app import build
+from blockd.config import Config
 from blockd.terms import Action
 from blockd.watchlist import formats
 from tests import topology
+from tests.e2e import internet
 
 ROOT = topology.repository()
 README = (ROOT / "README.md").read_text("utf-8")
-NAME_SERVER = "198.18.0.53"
 
 
 def blocks(language):
@@ -47,6 +49,14 @@ def test_the_example_list_is_accepted():
     assert [str(issue) for issue in parsed.issues] == []
     assert len(parsed.names) == 4
     assert len(parsed.prefixes) == 3
+
+
+def test_every_key_of_the_configuration_stands_in_its_table():
+    for section in msgspec.structs.fields(Config):
+        for key in msgspec.structs.fields(section.type):
+            assert re.search(
+                rf"^\|.*`(\[{section.name}\] )?{key.name}`.*\|", README, re.MULTILINE
+            ), f"[{section.name}] {key.name}"
 
 
 def test_files_that_are_named_exist():
@@ -98,10 +108,10 @@ def tour(tmp_path):
     with topology.namespace("readme") as space:
         conf = Path("/etc/netns") / space.name
         conf.mkdir(parents=True)
-        (conf / "resolv.conf").write_text(f"nameserver {NAME_SERVER}\n")
+        (conf / "resolv.conf").write_text(f"nameserver {internet.NAME_SERVERS[0]}\n")
         try:
-            for prefix in (f"{NAME_SERVER}/32", "2001:db8::53/128"):
-                space.ip(f"route add local {prefix} dev lo")
+            for address in (*internet.NAME_SERVERS, internet.OTHER_SERVER):
+                space.ip(f"route add local {address} dev lo")
             space.sysctl("net.ipv6.ip_nonlocal_bind=1")
             server = space.popen(
                 sys.executable, "-m", "tests.e2e.internet", stdout=subprocess.PIPE, cwd=ROOT

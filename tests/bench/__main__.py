@@ -1,13 +1,16 @@
 """`python -m tests.bench`: blockd beside the peers that are installed, on the same workloads.
 
 CPU time of the server a query, in one run, as ratios; the machine must do nothing else.
+Results go to `--out` as a table, JSON and a plot.
 """
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from tests.bench import load, peers, workloads
+from tests.bench import load, peers, reload, report, workloads
 from tests.bench.load import Measured
 
 FEW, MANY = 372, 1_000_000
@@ -17,21 +20,27 @@ def main() -> None:
     """Run what the arguments ask for and print a table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--servers", default=",".join(peers.found()))
-    parser.add_argument("--workloads", default="w1,w2,w3,w4")
+    parser.add_argument("--workloads", default="w1,w2,w3,w4,w5")
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--many", type=int, default=MANY)
+    parser.add_argument("--reloads", type=int, default=5, help="at the many names, under load")
+    parser.add_argument("--out", type=Path, help="a directory for bench.md, .json and .svg")
     options = parser.parse_args()
+    for program in ("dnsperf", "unbound", "taskset"):
+        if shutil.which(program) is None:
+            raise SystemExit(f"needs {program}: apt-get install dnsperf unbound util-linux")
     wanted = options.workloads.split(",")
     results: list[Measured] = []
+    more: dict[str, Any] = {"sizes": []}
     with tempfile.TemporaryDirectory(prefix="blockd-bench-") as scratch:
         directory = Path(scratch)
         stub = peers.stub(directory)
         try:
             for name in options.servers.split(","):
                 few = [w for w in wanted if w != "w2"]
-                results += run(name, FEW, few, options.seconds, directory)
+                results += run(name, FEW, few, options, directory, more)
                 if "w2" in wanted:
-                    results += run(name, options.many, ["w2"], options.seconds, directory)
+                    results += run(name, options.many, ["w2"], options, directory, more)
         finally:
             stub.stop()
     for result in results:
@@ -39,10 +48,18 @@ def main() -> None:
             f"{result.workload} {result.server:14} {result.microseconds:8.2f} us"
             f" {result.rate:9.0f}/s lost {result.lost} {result.codes}"
         )
+    print(f"{report.table(results)}\n\n{report.sizes(more)}")
+    if options.out:
+        report.write(options.out, results, more)
 
 
 def run(
-    name: str, count: int, wanted: list[str], seconds: float, directory: Path
+    name: str,
+    count: int,
+    wanted: list[str],
+    options: argparse.Namespace,
+    directory: Path,
+    more: dict[str, Any],
 ) -> list[Measured]:
     """Start a server with a list of that many names and measure the workloads on it."""
     if not wanted:
@@ -54,19 +71,38 @@ def run(
     results = []
     try:
         took = load.wait_until_up(server, names[0])
-        print(f"{name}: first answer after {took:.2f} s, {count} names", flush=True)
         for workload in wanted:
             lines = {
                 "w1": lambda: workloads.w1(names),
                 "w2": lambda: workloads.w2(names),
                 "w3": workloads.w3,
                 "w4": lambda: workloads.w4(name.replace("-", "")),
+                "w5": lambda: workloads.w5(names),
             }[workload]()
-            queries = workloads.write(directory / "queries.txt", lines)
-            once = workload in {"w2", "w4"}
-            results.append(load.measure(server, workload, queries, seconds, once=once))
+            queries = warm = workloads.write(directory / "queries.txt", lines)
+            if workload == "w2":
+                others = workloads.w2(names, 3, workloads.WARM)
+                warm = workloads.write(directory / "warm.txt", others)
+            elif workload == "w4":
+                others = workloads.w4(f"warm-{name}", workloads.WARM)
+                warm = workloads.write(directory / "warm.txt", others)
+            if workload == "w5":
+                results.append(load.measure_fresh(server, queries, options.seconds))
+            else:
+                once = workload in {"w2", "w4"}
+                results.append(
+                    load.measure(server, workload, queries, options.seconds, warm, once=once)
+                )
         rss, pss = server.memory()
-        print(f"{name}: {rss:.0f} MB resident, {pss:.0f} MB proportional", flush=True)
+        size = {
+            "server": name, "names": count, "first_answer_s": took,
+            "resident_mb": rss, "proportional_mb": pss,
+        }  # fmt: skip
+        print(size, flush=True)
+        more["sizes"].append(size)
+        if name == "blockd" and count == options.many and options.reloads:
+            more["reload"] = reload.measure(server, own, names, options.reloads)
+            print(more["reload"], flush=True)
     finally:
         server.stop()
     return results

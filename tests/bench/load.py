@@ -3,9 +3,11 @@
 import re
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from tests.bench.peers import LOAD_CORE, Server
@@ -45,16 +47,17 @@ def wait_until_up(server: Server, name: str, patience: float = 120) -> float:
 
 
 def measure(
-    server: Server, workload: str, queries: Path, seconds: float, *, once: bool, edns: bool = False
+    server: Server, workload: str, queries: Path, seconds: float, warm: Path, *, once: bool
 ) -> Measured:
-    """Load a server for a second that is not counted, then for the given time."""
+    """Load a server for a second that is not counted, then for the given time.
+
+    Questions that must be asked only once are others in that first second: see `warm`.
+    """
     command = [
         "taskset", "-c", LOAD_CORE, "dnsperf", "-s", "127.0.0.1", "-p", str(server.port),
         "-d", str(queries), "-c", "8", "-q", "400", "-T", "1", "-W",
-        *(["-e", "-D"] if edns else []),
     ]  # fmt: skip
-    if not once:
-        _run([*command, "-l", "1"])
+    _run([*(str(warm) if word == str(queries) else word for word in command), "-l", "1"])
     before = server.cpu()
     said = _run([*command, "-l", f"{seconds:g}", *(["-n", "1"] if once else [])])
     used = server.cpu() - before
@@ -67,6 +70,24 @@ def measure(
         lost=int(_find(r"Queries lost:\s+(\d+)", said)),
         rate=float(_find(r"Queries per second:\s+([\d.]+)", said)),
         codes=_find(r"Response codes:\s+(.+)", said),
+    )
+
+
+def measure_fresh(server: Server, queries: Path, seconds: float) -> Measured:
+    """The same with EDNS, DO and a fresh cookie a query: see `fresh`."""
+    command = ["taskset", "-c", LOAD_CORE, sys.executable, "-m", "tests.bench.fresh"]
+    _run([*command, str(server.port), str(queries), "1"])
+    before = server.cpu()
+    said = msgspec.json.decode(_run([*command, str(server.port), str(queries), f"{seconds:g}"]))
+    used = server.cpu() - before
+    return Measured(
+        server=server.name,
+        workload="w5",
+        microseconds=used / max(said["answered"], 1) * 1e6,
+        answered=said["answered"],
+        lost=said["lost"],
+        rate=said["rate"],
+        codes=", ".join(f"rcode {code}: {count}" for code, count in said["codes"].items()),
     )
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 W3_NAMES = 5000
 QUERIES = 100_000
 """Lines of the files that are asked again and again."""
-FRESH = 2_500_000
-"""Lines of the files in which no question stands twice; they are read once."""
+FRESH, WARM = 2_500_000, 400_000
+"""Lines of the files in which no question stands twice; they are read once, after a warm-up with
+questions of its own."""
 
 
 def listed(count: int) -> list[str]:
@@ -30,10 +31,10 @@ def w1(names: list[str]) -> Iterator[str]:
         yield f"{name} {chance.choice(('A', 'A', 'AAAA', 'HTTPS'))}"
 
 
-def w2(names: list[str]) -> Iterator[str]:
+def w2(names: list[str], seed: int = 2, count: int = FRESH) -> Iterator[str]:
     """A listed name under a fresh random label each time."""
-    chance = random.Random(2)
-    for _ in range(FRESH):
+    chance = random.Random(seed)
+    for _ in range(count):
         yield f"{chance.getrandbits(40):010x}.{chance.choice(names)} A"
 
 
@@ -44,10 +45,17 @@ def w3() -> Iterator[str]:
         yield f"host-{chance.randrange(W3_NAMES)}.cached.invalid-zone.example A"
 
 
-def w4(run: str) -> Iterator[str]:
+def w4(run: str, count: int = FRESH) -> Iterator[str]:
     """Unlisted names, each asked once; `run` keeps one run's names from another's caches."""
-    for number in range(FRESH):
+    for number in range(count):
         yield f"h{number}.{run}.forwarded.example A"
+
+
+def w5(names: list[str]) -> Iterator[str]:
+    """W1 and W3 in turn; how they are asked makes the difference, see `fresh`."""
+    for listed_one, cached in zip(w1(names), w3(), strict=True):
+        yield listed_one
+        yield cached
 
 
 def write(path: Path, lines: Iterator[str]) -> Path:
