@@ -163,7 +163,7 @@ def changed(draw):
 SEEDS = seeds()
 packets = st.lists(changed() | st.binary(max_size=300), min_size=60, max_size=120)
 few = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -13,7 +13,7 @@ from tests.resolver import messages
 
 pytestmark = pytest.mark.root
 
-CHANGES = 20
+CHANGES = 10
 PAUSE = 0.003
 """Seconds between queries: some hundred a second, a few of them in flight at any time."""
 LATE = 5.0

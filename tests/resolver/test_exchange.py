@@ -832,7 +832,7 @@ class Anything(RuleBasedStateMachine):
 
 
 TestAnything = Anything.TestCase
-TestAnything.settings = settings(max_examples=150, stateful_step_count=40)
+TestAnything.settings = settings(max_examples=50, stateful_step_count=40)
 
 
 @given(st.sampled_from(Strategy), st.text("us", min_size=1, max_size=4), st.integers(0, 99))

@@ -308,7 +308,7 @@ def test_no_message_takes_long(policy, records):
     assert time.process_time() - before < 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.binary(max_size=80), st.binary(min_size=2, max_size=6), st.booleans(), st.booleans())
 def test_no_octets_raise(policy, body, counts, check_cname, check_addresses):
     answer = reply.Answer(0, 0, counts, body, (), 60)
@@ -455,7 +455,7 @@ def oracle(message, check_cname, check_addresses):
     return None
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.none() | name_of, record), max_size=6),
     st.randoms(use_true_random=False),
@@ -471,7 +471,7 @@ def test_a_verdict_is_the_oracles(policy, records, rng, check_cname, check_addre
     assert blocker(found) == oracle(message, check_cname, check_addresses)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.none() | name_of, record), min_size=1, max_size=4),
     st.randoms(use_true_random=False),
