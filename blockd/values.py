@@ -27,7 +27,7 @@ class TextValue:
     @classmethod
     def parse(cls, value: object) -> Self:
         """Return the value that a TOML value stands for; raises ValueError with a sentence."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of value has a form of its own; this one has none
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and str(self) == str(other)

@@ -109,5 +109,5 @@ def test_what_values_hold():
     upstream = Upstream.parse("tls://198.18.0.55#dns.example")
     assert (upstream.scheme, upstream.name) == ("tls", "dns.example")
     assert (upstream.endpoint.address, upstream.endpoint.port) == ("198.18.0.55", 853)
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError):  # the base has no form of its own
         TextValue.parse("x")

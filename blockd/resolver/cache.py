@@ -8,7 +8,7 @@ from itertools import islice
 from blockd.resolver.reply import Answer
 
 _OVERHEAD = 420
-"""Octets that an entry costs beside its key and body: dictionary, tuples, numbers (measured)."""
+"""Octets that an entry costs beside its key and body: dictionary, tuples, numbers."""
 _TTL_COST = 90
 """Octets for each remembered TTL."""
 _SPARE = 64

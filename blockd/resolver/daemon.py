@@ -50,8 +50,8 @@ DRAIN = 5.0
 """Seconds that exchanges in flight get on SIGTERM."""
 
 _COLLECT = 200_000, 10, 100
-"""Thresholds of the cyclic collector. Queries make no cycles; at its defaults it would spend
-two fifths of a forwarded query's time on visiting the cache (measured)."""
+"""Thresholds of the cyclic collector. Queries make no cycles; at its defaults it would visit
+the whole cache again and again, which costs forwarded queries most."""
 
 log = logging.getLogger(__name__)
 
