@@ -4,8 +4,13 @@ from collections.abc import Iterable
 
 from blockd.prefixes import WIDTH, Prefix
 
-_MAPPED = b"\0" * 10 + b"\xff\xff"  # an IPv4 client on an IPv6 socket: RFC 4291 2.5.5.2
+_MAPPED = b"\0" * 10 + b"\xff\xff"
 _OCTETS = {4: 4, 6: 16}
+
+
+def unmapped(address: bytes) -> bytes:
+    """Return a client's own address: an IPv6 socket shows IPv4 ones mapped (RFC 4291 2.5.5.2)."""
+    return address.removeprefix(_MAPPED)
 
 
 class Access:
@@ -20,6 +25,6 @@ class Access:
 
     def permits(self, address: bytes) -> bool:
         """Tell whether a client may ask; the address has 4 or 16 octets."""
-        address = address.removeprefix(_MAPPED) if len(address) == 16 else address
+        address = unmapped(address)
         number = int.from_bytes(address, "big")
         return any(number >> shift == wanted for shift, wanted in self._networks[len(address)])

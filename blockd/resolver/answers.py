@@ -6,7 +6,7 @@ and question in front of it. No cache of whole packets and no sockets here.
 
 import struct
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import dnslib
 
@@ -20,9 +20,16 @@ from blockd.resolver.wire import Query
 from blockd.terms import Action, Basis
 from blockd.watchlist.model import Rule
 
-EDE_FORGED, EDE_BLOCKED, EDE_CENSORED, EDE_FILTERED, EDE_PROHIBITED = 4, 15, 16, 17, 18
-EDE_STALE, EDE_STALE_NXDOMAIN = 3, 19
-EDE_NOT_READY, EDE_NO_REACHABLE, EDE_NETWORK = 14, 22, 23
+EDE_FORGED: Final = 4
+EDE_BLOCKED: Final = 15
+EDE_CENSORED: Final = 16
+EDE_FILTERED: Final = 17
+EDE_PROHIBITED: Final = 18
+EDE_STALE: Final = 3
+EDE_STALE_NXDOMAIN: Final = 19
+EDE_NOT_READY: Final = 14
+EDE_NO_REACHABLE: Final = 22
+EDE_NETWORK: Final = 23
 
 _CODES = {
     Basis.ORDER: EDE_CENSORED,
@@ -30,11 +37,11 @@ _CODES = {
     Basis.REQUEST: EDE_FILTERED,
 }
 
-TEXT_OCTETS = 120
+TEXT_OCTETS: Final = 120
 """The longest EDE text: with the longest name and the SOA it still fits 512 octets."""
 
-_MOST_TEMPLATES = 20_000
-_HINFO = 13
+_MOST_TEMPLATES: Final = 20_000
+_HINFO: Final = 13
 
 MINIMAL_ANY = b"\7RFC8482\0"
 """The data of the HINFO record that answers ANY: RFC 8482 4.2."""
@@ -122,8 +129,10 @@ class Answers:
             owner = 0xC00C + len(query.name) - len(verdict.matched)
             at = template.soa_owner
             body = body[:at] + owner.to_bytes(2, "big") + body[at + 2 :]
+        # RFC 2181 9: TC sends the client to TCP, where the name is answered as any other.
+        flags = wire.TC if action is Action.TCP_ONLY else 0
         return assemble(
-            query, template.rcode, template.counts, body, template.options, limit, cookie=cookie
+            query, template.rcode, template.counts, body, template.options, limit, flags, cookie
         )
 
     def _template(self, rule: Rule, action: Action, kind: int) -> Template:
@@ -131,6 +140,8 @@ class Answers:
         options = extended_error(_CODES[rule.basis], _text(rule))
         if action is Action.REFUSED:
             return Template(wire.REFUSED, bytes(4), b"", -1, options)
+        if action is Action.TCP_ONLY:
+            return Template(wire.NOERROR, bytes(4), b"", -1, options)
         rcode = wire.NXDOMAIN if action is Action.NXDOMAIN else wire.NOERROR
         found = self._found(rule, action, kind)
         if found:

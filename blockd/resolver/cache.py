@@ -4,18 +4,19 @@ No time and no policy here: the caller passes the time in, and judges what it ta
 """
 
 from itertools import islice
+from typing import Final
 
 from blockd.resolver.reply import Answer
 
-_OVERHEAD = 420
+_OVERHEAD: Final = 420
 """Octets that an entry costs beside its key and body: dictionary, tuples, numbers."""
-_TTL_COST = 90
+_TTL_COST: Final = 90
 """Octets for each remembered TTL."""
-_SPARE = 64
+_SPARE: Final = 64
 """A full cache drops one in so many at once: to find the first entry of a dictionary, each time
 all places are passed that were dropped before it."""
 
-RETRY = 30.0
+RETRY: Final = 30.0
 """Seconds between attempts to refresh what is given stale (RFC 8767 5)."""
 
 
@@ -91,7 +92,7 @@ class Cache:
             if answer.failed and good:
                 return earlier
             self._drop(key)
-        cost = _OVERHEAD + len(key) + len(answer.body) + _TTL_COST * len(answer.ttls)
+        cost = _OVERHEAD + len(key) + len(answer.body) + _TTL_COST * len(answer.ttls_at)
         if answer.lifetime <= 0 or cost > self._most:
             return None
         kept = self._kept[key] = Kept(answer, now, cost)

@@ -5,19 +5,18 @@ address serves access control, rate limit and cookies alike, because each packet
 """
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from blockd.prefixes import Prefix
-from blockd.resolver.access import Access
+from blockd.resolver.access import Access, unmapped
 from blockd.resolver.cookies import Cookies
 
 MOST = 50_000
 """Addresses remembered at once; beyond that the rest of the second is served without memory."""
 
-_NO_LIMIT = 1 << 60
+_NO_LIMIT: Final = 1 << 60
 _PREFIX = {4: 3, 16: 7}
 """Octets of the prefix that shares a limit: IPv4 /24, IPv6 /56, what one site usually has."""
-_MAPPED = bytes(10) + b"\xff\xff"
-"""Before an IPv4 client's address on an IPv6 socket: RFC 4291 2.5.5.2."""
 _LOOPBACK = bytes(15) + b"\1"
 
 
@@ -80,7 +79,7 @@ class Clients:
     def admit(self, address: bytes) -> Client:
         """Return the client of an address that is not known yet in this second."""
         permitted = self._access.permits(address)
-        own = address.removeprefix(_MAPPED)
+        own = unmapped(address)
         if not permitted:
             bucket = Bucket(-1)
         elif own == _LOOPBACK or (len(own) == 4 and own[0] == 127):

@@ -8,10 +8,12 @@ be, and how they share the rest of the resolver, is the listener's business (`tc
 import asyncio
 import socket
 import ssl
+from functools import partial
 from typing import Protocol, cast
 
 from blockd.resolver import edns
 from blockd.resolver.clients import Client, Clients
+from blockd.resolver.collector import untie
 from blockd.resolver.connections import STRANGERS, Connections, Limits, client_of
 from blockd.resolver.edns import NOTHING, Wanted
 from blockd.resolver.engine import Engine, Reply
@@ -99,6 +101,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Forget it, and with it what is known of the client."""
         self._listener.ended(self)
+        untie(self._transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Read into the room that all connections share, one after the other."""
@@ -253,36 +256,38 @@ class Connection(asyncio.BufferedProtocol):
         if not isinstance(answered, Query):
             self._send(answered, wanted)
             return
-
-        def done(query: Query, answer: Answer | None) -> None:
-            time = self._loop.time()
-            found = None
-            if not self._transport.is_closing():
-                found = engine.finish(query, answer, time, tcp=True, cookie=cookie)
-            if isinstance(found, Query):
-                listener.forward(Waiter(found, done))
-                return
-            self._in_flight -= 1
-            if self._transport.is_closing():
-                return
-            self._send(found, wanted)
-            if not self._in_flight:
-                self._quiet_since = time
-                listener.connections.idle(self)
-            self._take()
-
         self._in_flight += 1
         listener.connections.busy(self)
-        listener.forward(Waiter(answered, done, engine.hasty(answered, now)))
+        hasty = engine.hasty(answered, now)
+        done = partial(self._answered, wanted)
+        listener.forward(Waiter(answered, done, hasty=hasty, cookie=cookie))
+
+    def _answered(self, wanted: Wanted, waiter: Waiter, answer: Answer | None, now: float) -> None:
+        """Send what an upstream's answer leads to, and take what has waited for it."""
+        listener = self._listener
+        found = None
+        if not self._transport.is_closing():
+            found = listener.engine.finish(
+                waiter.query, answer, now, tcp=True, cookie=waiter.cookie
+            )
+        if isinstance(found, Query):
+            listener.forward(Waiter(found, waiter.done, cookie=waiter.cookie))
+            return
+        self._in_flight -= 1
+        if self._transport.is_closing():
+            return
+        self._send(found, wanted)
+        if not self._in_flight:
+            self._quiet_since = now
+            listener.connections.idle(self)
+        self._take()
 
     def _send(self, reply: Reply | None, wanted: Wanted) -> None:
         """Have a reply sent with the next flush, and counted."""
         if reply is None:
             return
-        message, outcome, platform = reply
-        outcome.n += 1
-        if platform is not None:
-            platform.n += 1
+        reply.count()
+        message = reply.message
         if wanted.keepalive:
             message = edns.with_keepalive(message, self._listener.connections.patience())
         if wanted.padding and self._session is not None:

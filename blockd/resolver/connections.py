@@ -7,6 +7,8 @@ forgotten with its last connection.
 from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
+from blockd.resolver.access import unmapped
+
 C = TypeVar("C", bound=Hashable)
 
 STRANGERS = b""
@@ -62,7 +64,9 @@ class Connections(Generic[C]):
             if going is None:
                 return False, None
         elif len(self._client) >= limits.connections:
-            going = next(iter(self._idle), None) or self._of_the_greediest(client)
+            going = next(iter(self._idle), None)
+            if going is None:
+                going = self._of_the_greediest(client)
             if going is None:
                 return False, None
         if going is not None:
@@ -111,7 +115,5 @@ class Connections(Generic[C]):
 
 def client_of(address: bytes) -> bytes:
     """Return what stands for a client: an IPv4 address, or the /64 that an IPv6 host has."""
-    if len(address) == 4:
-        return address
-    mapped = address.startswith(b"\0" * 10 + b"\xff\xff")  # RFC 4291 2.5.5.2
-    return address[12:] if mapped else address[:8]
+    own = unmapped(address)
+    return own if len(own) == 4 else own[:8]

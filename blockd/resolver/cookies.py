@@ -8,13 +8,15 @@ is inside is for this server alone to read (RFC 7873 5.2.3).
 import struct
 from hashlib import blake2s
 from hmac import compare_digest
+from typing import Final
 
-OCTETS = 16
+OCTETS: Final = 16
 """A server cookie: version, three reserved octets, the time, a MAC of eight (RFC 9018 4)."""
 
 _HEAD = struct.Struct("!BxxxI")
-_VERSION = 1
-_PAST, _FUTURE = 3600, 300  # seconds: RFC 9018 4.3
+_VERSION: Final = 1
+_PAST: Final = 3600  # seconds: RFC 9018 4.3
+_FUTURE: Final = 300
 
 
 class Cookies:

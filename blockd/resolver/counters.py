@@ -54,10 +54,16 @@ class Counters:
         }  # fmt: skip
         self.latency = Histogram()
         self.platforms: dict[str, Count] = {}
+        self.shadowed: dict[str, Count] = {}
+        """What platforms would have blocked that are not enforced."""
 
     def __getitem__(self, outcome: str) -> Count:
         """Return the cell of an outcome."""
         return self.outcomes[outcome]
+
+    def total(self) -> int:
+        """Return the number of queries so far."""
+        return sum(cell.n for cell in self.outcomes.values())
 
     def platform(self, identifier: str) -> Count:
         """Return the cell of a platform, by the id of its rule."""
@@ -66,9 +72,17 @@ class Counters:
             cell = self.platforms[identifier] = Count()
         return cell
 
+    def shadow(self, identifier: str) -> Count:
+        """Return the cell of a platform that is not enforced."""
+        cell = self.shadowed.get(identifier)
+        if cell is None:
+            cell = self.shadowed[identifier] = Count()
+        return cell
+
     def snapshot(self) -> dict[str, dict[str, int]]:
         """Return all values, for a status."""
         return {
             "outcomes": {name: cell.n for name, cell in self.outcomes.items()},
             "platforms": {name: cell.n for name, cell in sorted(self.platforms.items())},
+            "shadowed": {name: cell.n for name, cell in sorted(self.shadowed.items())},
         }

@@ -6,7 +6,6 @@ changes.
 
 import asyncio
 import contextlib
-import gc
 import logging
 import secrets
 import signal
@@ -21,13 +20,15 @@ from blockd.config import Config
 from blockd.errors import BlockdError, NoPolicyError
 from blockd.policy.store import Store
 from blockd.prefixes import Prefix
-from blockd.resolver import resolvconf, tls
+from blockd.resolver import resolvconf, tls, wire
 from blockd.resolver.clients import Clients
+from blockd.resolver.collector import Collector
 from blockd.resolver.cookies import Cookies
 from blockd.resolver.engine import Engine, zones
 from blockd.resolver.exchange import Waiter
 from blockd.resolver.follow import Follower
 from blockd.resolver.forward import Forwarder
+from blockd.resolver.reply import Answer
 from blockd.resolver.sharing import shared_loop
 from blockd.resolver.tcp import TcpListener
 from blockd.resolver.udp import UdpListener
@@ -48,10 +49,6 @@ LOOP = "blockd.internal"
 
 DRAIN = 5.0
 """Seconds that exchanges in flight get on SIGTERM."""
-
-_COLLECT = 200_000, 10, 100
-"""Thresholds of the cyclic collector. Queries make no cycles; at its defaults it would visit
-the whole cache again and again, which costs forwarded queries most."""
 
 log = logging.getLogger(__name__)
 
@@ -187,9 +184,7 @@ class ResolverDaemon:
         if self._certificate is not None:
             secure = tcp.over_tls(self._certificate)
             servers += [await loop.create_server(secure, sock=sock) for sock in sockets.tls]
-        gc.collect()
-        gc.freeze()  # what comes from here on is short-lived; collections need not visit the rest
-        gc.set_threshold(*_COLLECT)
+        collector = Collector(time.monotonic())
         self._follower.begin()
         self._ready = True
         self._forwarder.probe(self._engine.loop)
@@ -203,6 +198,7 @@ class ResolverDaemon:
                 # What a worker was woken for and did not live to read wakes nobody again.
                 for listener in self._udp:
                     listener.readable()
+            collector.rest(time.monotonic(), self._engine.counters.total())
             await self._pause(LOOK)
         notify("STOPPING=1")
         for listening_server in servers:
@@ -234,7 +230,7 @@ class ResolverDaemon:
         self._forwarder.forward(waiter)
 
     def _prefetch(self, query: Query) -> None:
-        self._forward(Waiter(query, lambda _query, _answer: None))
+        self._forward(Waiter(query, _nobody))
 
     def _before_batch(self) -> float:
         """Look for a new generation (one readlink) and a new second, and return the time."""
@@ -279,9 +275,13 @@ class ResolverDaemon:
             log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence, not a traceback
         else:
             # Who waits for the earlier upstreams still gets their answers.
-            self._earlier.append(self._forwarder)
+            earlier, self._forwarder = self._forwarder, forwarder
+            self._earlier.append(earlier)
             asyncio.get_running_loop().call_later(DRAIN, self._close_earlier)
-            self._forwarder = forwarder
+            if forwarder.servers != earlier.servers:
+                # Others may say something else, also where resolv.conf alone names them.
+                earlier.retire()
+                self._engine.cache.clear()
             self._loop_problem = ""
             forwarder.probe(self._engine.loop)
             self._engine.configure(config.resolver)
@@ -328,6 +328,7 @@ class ResolverDaemon:
             "generation": policy.number if policy is not None else None,
             "names": len(policy) if policy is not None else 0,
             "problem": "; ".join(filter(None, problems)),
+            "compiled": not wire.__file__.endswith(".py"),
             "listen": [str(endpoint) for endpoint in self._started.resolver.listen],
             "listen_tls": [str(endpoint) for endpoint in self._started.resolver.listen_tls],
             "upstreams": self._forwarder.status(),
@@ -361,3 +362,7 @@ def _needs_restart(started: Config, now: Config) -> str:
 
 def _allowed(config: Config) -> list[Prefix]:
     return [network.prefix for network in config.resolver.allow]
+
+
+def _nobody(_waiter: Waiter, _answer: Answer | None, _now: float) -> None:
+    """Take an answer for the cache's sake alone."""

@@ -7,7 +7,7 @@ Longer than most modules: each way that a query can go is decided here, to be re
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from blockd.config import ResolverSection
 from blockd.errors import FormError
@@ -15,8 +15,8 @@ from blockd.policy.reader import Policy, Verdict
 from blockd.resolver import answers, wire
 from blockd.resolver.answers import Answers
 from blockd.resolver.cache import RETRY, Cache, Kept
-from blockd.resolver.counters import Counters
-from blockd.resolver.judge import judge
+from blockd.resolver.counters import Count, Counters
+from blockd.resolver.judge import judge, listed_beside
 from blockd.resolver.local import Local
 from blockd.resolver.quick import Quick, Reply
 from blockd.resolver.reply import Answer
@@ -25,22 +25,24 @@ from blockd.terms import Action, Denied
 
 __all__ = ["TCP_LIMIT", "Engine", "Reply", "limit", "zones"]
 
-TCP_LIMIT = 65_535
+TCP_LIMIT: Final = 65_535
 
 MOST_HOT = 30_000
 """Finished replies remembered for a second."""
 
-STALE_TTL = 30
+STALE_TTL: Final = 30
 """Seconds: RFC 8767 4."""
 
-_PREFETCH_USES = 3  # seconds in which an answer was wanted
-_PREFETCH_SHARE = 0.1  # of its lifetime is left
-_PREFETCH_LEAST = 10  # seconds of lifetime
+_PREFETCH_USES: Final = 3  # seconds in which an answer was wanted
+_PREFETCH_SHARE: Final = 0.1  # of its lifetime is left
+_PREFETCH_LEAST: Final = 10  # seconds of lifetime
 
 _TRANSFERS = frozenset({251, 252})  # IXFR and AXFR: nothing here is a zone to transfer
 _META = frozenset({wire.OPT, wire.NXNAME})  # RFC 6891 6.1.1, RFC 9824 3.2: no question at all
 
-_LONGEST_SUBNET = 20
+_NO_MORE: Final = bytes(2)  # additional records
+
+_LONGEST_SUBNET: Final = 20
 """Octets of a client-subnet option: family, two lengths, an IPv6 address (RFC 7871 6)."""
 
 
@@ -83,10 +85,12 @@ class Engine:
         return before
 
     def configure(self, settings: ResolverSection) -> None:
-        """Take changed settings; the cache is emptied where its own or the upstreams' changed."""
+        """Take changed settings; the cache is emptied where those that shape it changed.
+
+        Where other upstreams are asked from now on, whoever asks them empties it.
+        """
         old, self._settings = self._settings, settings
-        keep = ("cache", "stale", "upstreams", "zones", "client_subnet", "check_cname",
-                "check_addresses")  # fmt: skip
+        keep = ("cache", "stale", "client_subnet", "check_cname", "check_addresses")
         if any(getattr(old, key) != getattr(settings, key) for key in keep):
             self.cache = Cache(settings.cache.octets, settings.stale.seconds)
         self._local = Local(zones(settings))
@@ -143,14 +147,15 @@ class Engine:
             self._quick.learn(packet, query, limit(query, tcp=False))
         if self._settings.client_subnet and query.edns is not None and query.edns.subnet:
             # RFC 7871 7.3: what is said to one network is not for the others.
-            query = query._replace(key=query.key + query.edns.subnet)
+            query.key += query.edns.subnet
         verdict = self.policy.match(query.name) if self.policy is not None else None
-        if verdict is not None and not verdict.rule.allow:
+        if verdict is not None and self._blocks(verdict, tcp=tcp):
             garden = self._answers.garden(verdict, query.qtype)
             if garden is not None:
                 return self._ask_garden(query, garden, verdict, now, cookie, tcp=tcp)
             return self._sinkhole(query, verdict, cookie, tcp=tcp)
-        query = query._replace(judged=self._epoch, excepted=verdict is not None)
+        query.judged = self._epoch
+        query.excepted = verdict is not None and verdict.rule.allow
         return self._serve(query, now, cookie, tcp=tcp)
 
     def _ask_garden(
@@ -158,12 +163,10 @@ class Engine:
         *, tcp: bool,
     ) -> Reply | Query:  # fmt: skip
         """Answer a name that a rule sends to another one, or return the query for that one."""
-        asked = query._replace(
-            question=target + b"\0" + query.question[-4:],
-            name=target,
-            key=target + query.key[len(query.name) :],
-            garden=query,
-        )
+        question = target + b"\0" + query.question[-4:]
+        key = target + query.key[len(query.name) :]
+        asked = Query(query.id, query.flags, question, target, query.edns, key)
+        asked.garden = query
         kept = self.cache.get(asked.key, now)
         if kept is not None:
             age = int(now - kept.since)
@@ -188,9 +191,10 @@ class Engine:
         *, tcp: bool,
     ) -> Reply | Query | None:  # fmt: skip
         verdict = self.policy.match(query.name) if self.policy is not None else None
-        if verdict is None or verdict.rule.allow:
+        if verdict is None or not self._blocks(verdict, tcp=tcp):
             # Unlisted meanwhile: it is asked for itself.
-            query = query._replace(judged=self._epoch, excepted=verdict is not None)
+            query.judged = self._epoch
+            query.excepted = verdict is not None and verdict.rule.allow
             return self._serve(query, now, cookie, tcp=tcp)
         target = self._answers.garden(verdict, query.qtype)
         if target is None:
@@ -225,12 +229,13 @@ class Engine:
             return query
         if not query.excepted and kept.judged != self._epoch:
             hidden = self._hidden(query, kept.answer)
-            if hidden is not None:
+            if hidden is not None and self._blocks(hidden, tcp=tcp):
                 found = None
                 if self._answers.action(hidden) is not Action.DROP:
                     found = self._sinkhole(query, hidden, cookie, tcp=tcp)
                 return found or query  # `finish` is silent where this is to be dropped
-            kept.judged = self._epoch
+            if hidden is None:
+                kept.judged = self._epoch
         kept.used += 1
         lifetime = kept.answer.lifetime
         if (
@@ -262,9 +267,10 @@ class Engine:
             return self._finish_garden(query.garden, query, answer, now, cookie, tcp=tcp)
         if query.judged != self._epoch and self.policy is not None:
             verdict = self.policy.match(query.name)
-            if verdict is not None and not verdict.rule.allow:
+            if verdict is not None and self._blocks(verdict, tcp=tcp):
                 return self._sinkhole(query, verdict, cookie, tcp=tcp)
-            query = query._replace(judged=self._epoch, excepted=verdict is not None)
+            query.judged = self._epoch
+            query.excepted = verdict is not None and verdict.rule.allow
         if answer is None or answer.failed:
             stale = self.cache.stale(query.key, now)
             if stale is not None:
@@ -277,7 +283,7 @@ class Engine:
             return Reply(message, self.counters["failed"])
         if not query.excepted:
             hidden = self._hidden(query, answer)
-            if hidden is not None:
+            if hidden is not None and self._blocks(hidden, tcp=tcp):
                 return self._sinkhole(query, hidden, cookie, tcp=tcp)
         outcome = "failed" if answer.failed else "forwarded"
         return self._relay(query, answer, answer.body, outcome, cookie, tcp=tcp)
@@ -335,6 +341,12 @@ class Engine:
         message = answers.error(query, rcode, limit(query, tcp=tcp), cookie=cookie)
         return Reply(message, cell)
 
+    def _blocks(self, verdict: Verdict, *, tcp: bool) -> bool:
+        """Tell whether a rule has a word against a query that came this way."""
+        if tcp and self._answers.action(verdict) is Action.TCP_ONLY:
+            return False
+        return not verdict.rule.allow
+
     def _hidden(self, query: Query, answer: Answer) -> Verdict | None:
         """Return the rule that blocks an answer for what it leads to, or contains."""
         policy = self.policy
@@ -347,6 +359,7 @@ class Engine:
         found = judge(
             answer, query, policy,
             check_cname=settings.check_cname, check_addresses=settings.check_addresses,
+            default=settings.action,
         )  # fmt: skip
         self._judged = answer, policy, found
         return found
@@ -365,7 +378,7 @@ class Engine:
     def _stale(self, query: Query, kept: Kept, cookie: bytes, *, tcp: bool) -> Reply | None:
         """Return what is kept past its time, or what the policy says of it by now."""
         hidden = None if query.excepted else self._hidden(query, kept.answer)
-        if hidden is not None:
+        if hidden is not None and self._blocks(hidden, tcp=tcp):
             return self._sinkhole(query, hidden, cookie, tcp=tcp)
         answer = _past_its_time(kept)
         return self._relay(query, answer, answer.body, "stale", cookie, tcp=tcp)
@@ -379,10 +392,33 @@ class Engine:
         rcode = answer.rcode
         if rcode > 0xF and query.edns is None:
             rcode = wire.SERVFAIL  # what only OPT could say
+        counts = answer.counts
+        if counts[4:] != _NO_MORE and self.policy is not None and not query.excepted:
+            begin = listed_beside(
+                answer, query, self.policy, check_addresses=self._settings.check_addresses
+            )
+            if begin >= 0:
+                counts, body = counts[:4] + _NO_MORE, body[:begin]
         message = answers.assemble(
-            query, rcode, answer.counts, body, answer.options, limit(query, tcp=tcp), flags, cookie
+            query, rcode, counts, body, answer.options, limit(query, tcp=tcp), flags, cookie
         )
-        return Reply(message, self.counters[outcome])
+        return Reply(message, self.counters[outcome], self._shadowed(query, answer))
+
+    def _shadowed(self, query: Query, answer: Answer) -> Count | None:
+        """Return the counter of what would have blocked this if it were enforced; mostly None.
+
+        A finished reply keeps it, so that the quick way counts it without asking again.
+        """
+        shadow = self.policy.shadow if self.policy is not None else None
+        if shadow is None or query.excepted:
+            return None
+        settings = self._settings
+        would = shadow.match(query.name) or judge(
+            answer, query, shadow,
+            check_cname=settings.check_cname, check_addresses=settings.check_addresses,
+            default=settings.action,
+        )  # fmt: skip
+        return None if would is None else self.counters.shadow(would.rule.id)
 
 
 def limit(query: Query, *, tcp: bool) -> int:
@@ -404,7 +440,7 @@ def _past_its_time(kept: Kept) -> Answer:
     answer = kept.answer
     code = answers.EDE_STALE_NXDOMAIN if answer.rcode == wire.NXDOMAIN else answers.EDE_STALE
     options = answers.extended_error(code, "") + answer.options
-    return answer._replace(body=answer.stale(STALE_TTL), options=options)
+    return answer.changed(body=answer.stale(STALE_TTL), options=options)
 
 
 def _readable(packet: bytes) -> Query | None:

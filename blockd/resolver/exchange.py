@@ -15,6 +15,7 @@ Longer than most modules, since it is one state machine.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from blockd.errors import FormError
 from blockd.resolver import question, wire
@@ -33,7 +34,7 @@ A try by stream waits as long as the stream does, but none begins after those 4.
 EARLY = 1.8
 """Seconds after which a client gets stale data rather than waiting on (RFC 8767 5)."""
 
-FAILURE_TTL = 5
+FAILURE_TTL: Final = 5
 """Seconds for which a failure is kept (RFC 9520 3.2: one second to five minutes)."""
 
 MOST_IN_FLIGHT = 20_000
@@ -44,8 +45,8 @@ MOST_WAITERS = 1_000
 DEADLINE = sum(PATIENCE)
 """Seconds from a question to its answer, or to the failure."""
 
-_PARALLEL = 3  # upstreams asked at once by the strategy `parallel`
-_POOL = 256  # IDs drawn at a time
+_PARALLEL: Final = 3  # upstreams asked at once by the strategy `parallel`
+_POOL: Final = 256  # IDs drawn at a time
 
 
 class Exchanges:
@@ -90,7 +91,9 @@ class Exchanges:
         self._pending: list[list[dict[int, Exchange]]] = [
             [{} for _ in range(channels)] for _ in by_stream
         ]
-        self._due: Sequence[deque[tuple[float, Exchange]]] = [deque() for _ in PATIENCE]
+        self._due: Sequence[deque[tuple[float, bytes]]] = [deque() for _ in PATIENCE]
+        """When the tries of each number run out, by question: most are over by then, and what
+        they held is not to be held for so long."""
         self._early: deque[tuple[float, Exchange]] = deque()
         self._ids: list[int] = []
         self._order: list[int] = list(range(len(self.health)))
@@ -206,20 +209,23 @@ class Exchanges:
                 found.append(Done(exchange, hasty, None))
         for place, waiting in enumerate(self._due):
             while waiting and waiting[0][0] <= now:
-                _, exchange = waiting.popleft()
-                if exchange.over or exchange.tries != place + 1:
+                _, key = waiting.popleft()
+                late = self._by_question.get(key)
+                if late is None or late.tries != place + 1:
                     continue
-                silent, exchange.outstanding = exchange.outstanding, 0
+                if now < late.sent_at + PATIENCE[place]:
+                    continue  # the same question once more; its own time stands further behind
+                silent, late.outstanding = late.outstanding, 0
                 for upstream, health in enumerate(self.health):
                     if silent >> upstream & 1:
                         health.timed_out(now, PATIENCE[place])
-                if exchange.streaming:
+                if late.streaming:
                     # A stream has a time-out of its own, which `by_stream` hears of; whoever is
                     # left may overtake it.
-                    if self._untried(exchange):
-                        self._round(exchange, now)
+                    if self._untried(late):
+                        self._round(late, now)
                     continue
-                done = self._next(exchange, now)
+                done = self._next(late, now)
                 if done is not None:
                     found.append(done)
         return found
@@ -229,7 +235,7 @@ class Exchanges:
         place = exchange.tries
         exchange.tries += 1
         exchange.sent_at = now
-        self._due[place].append((now + PATIENCE[place], exchange))
+        self._due[place].append((now + PATIENCE[place], exchange.query.key))
         order = self._order
         fresh = [u for u in order if not exchange.asked >> u & 1] if place else order
         if not fresh:
@@ -345,8 +351,10 @@ class Exchanges:
         exchange.keys.clear()
         del self._by_question[exchange.query.key]
         if answer.failed and not answer.lifetime:
-            answer = answer._replace(lifetime=FAILURE_TTL)
-        return Done(exchange, exchange.waiters, answer)
+            answer = answer.changed(lifetime=FAILURE_TTL)
+        # Nothing of who waited is held for as long as its time would have run.
+        waiters, exchange.waiters = exchange.waiters, []
+        return Done(exchange, waiters, answer)
 
     def _is_back(
         self, upstream: int, pending: dict[int, Exchange], number: int, packet: bytes, now: float
@@ -384,4 +392,4 @@ class Exchanges:
 
 
 def _failed(text: str, code: int = EDE_NO_REACHABLE, lifetime: int = FAILURE_TTL) -> Answer:
-    return failure(wire.SERVFAIL, lifetime)._replace(options=extended_error(code, text))
+    return failure(wire.SERVFAIL, lifetime).changed(options=extended_error(code, text))

@@ -84,6 +84,19 @@ class Forwarder:
             found += [{"zone": names.to_text(zone), **each} for each in upstreams.status()]
         return found
 
+    @property
+    def servers(self) -> dict[bytes, tuple[Upstream, ...]]:
+        """Who is asked, by the wire name of the zone; the root stands for all others."""
+        return {
+            b"": self.default.upstreams,
+            **{zone: upstreams.upstreams for zone, upstreams in self.zones.items()},
+        }
+
+    def retire(self) -> None:
+        """Answer who waits, and have nothing of it kept."""
+        for each in self._all():
+            each.retire()
+
     def close(self) -> None:
         """Close all sockets; who still waits gets no answer."""
         for each in self._all():

@@ -5,21 +5,23 @@ Learnt from ordinary questions alone. No sockets, no clock: times are passed in.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from blockd.terms import Strategy
 
-SILENT = 3
+SILENT: Final = 3
 """Tries in a row without a reply after which an upstream counts as silent."""
 
-BACK_OFF, LONGEST_BACK_OFF = 1.0, 30.0
+BACK_OFF = 1.0
+LONGEST_BACK_OFF: Final = 30.0
 """Seconds until a silent upstream is probed; doubled each time it stays silent."""
 
-ODD = 50
+ODD: Final = 50
 """Replies in a second that answer nothing asked: more than late ones would explain."""
-SUSPICION = 10.0
+SUSPICION: Final = 10.0
 """Seconds for which such an upstream is asked by TCP."""
 
-LATE = 5.0
+LATE: Final = 5.0
 """Seconds, to twice as many, within which a reply may come that is not waited for any more."""
 
 EXPLORE_BITS = 6

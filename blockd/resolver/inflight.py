@@ -10,13 +10,30 @@ from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query
 
 
-class Waiter(NamedTuple):
-    """A client's query, and what takes its answer (None: it takes too long, give stale data)."""
+class Waiter:
+    """A query that waits for its answer, and who takes it."""
 
-    query: Query
-    done: Callable[[Query, Answer | None], None]
-    hasty: bool = False
-    """There is stale data to give when the upstreams take their time."""
+    __slots__ = ("cookie", "done", "hasty", "origin", "query")
+
+    def __init__(
+        self,
+        query: Query,
+        done: "Callable[[Waiter, Answer | None, float], None]",
+        *,
+        hasty: bool = False,
+        cookie: bytes = b"",
+        origin: tuple[bytes, bytes] | None = None,
+    ) -> None:
+        self.query = query
+        self.done = done
+        """Takes this, the answer (None: it takes too long, give stale data) and the time in
+        monotonic seconds; called once."""
+        self.hasty = hasty
+        """There is stale data to give when the upstreams take their time."""
+        self.cookie = cookie
+        """The server cookie for this client."""
+        self.origin = origin
+        """The way back, if it is a datagram's: see `mmsg.Datagrams.whence`."""
 
 
 class Exchange:
@@ -63,9 +80,12 @@ class AskByStream(NamedTuple):
     message: bytes
 
 
-class Done(NamedTuple):
+class Done:
     """Command: give the answer to everyone who waits; None: stale data, since it takes long."""
 
-    exchange: Exchange
-    waiters: list[Waiter]
-    answer: Answer | None
+    __slots__ = ("answer", "exchange", "waiters")
+
+    def __init__(self, exchange: Exchange, waiters: list[Waiter], answer: Answer | None) -> None:
+        self.exchange = exchange
+        self.waiters = waiters
+        self.answer = answer

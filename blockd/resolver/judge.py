@@ -9,13 +9,15 @@ from collections.abc import Iterator
 
 from blockd import names
 from blockd.errors import FormError
-from blockd.policy.reader import Policy, Verdict
+from blockd.policy.reader import Policy, Shadow, Verdict
 from blockd.resolver import wire
 from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query
+from blockd.terms import Action
 from blockd.watchlist.model import Rule
 
 _RECORD = struct.Struct("!I4xH")  # type and class as one number, and the length
+_COUNTS = struct.Struct("!HHH")  # answer, authority and additional
 _PARAMETER = struct.Struct("!HH")  # key and length: RFC 9460 2.2
 
 _ADDRESS = {wire.A << 16 | wire.IN: 4, wire.AAAA << 16 | wire.IN: 16}
@@ -27,14 +29,19 @@ _LEADING = _SERVICE | {_CNAME, _DNAME}
 _HINTS = {4: 4, 6: 16}
 """The keys ipv4hint and ipv6hint, with the octets of an address (RFC 9460 7.3)."""
 
-_LONGEST = 254  # octets of a name without the root's: RFC 1035 2.3.4
-_MOST_POINTERS = 127  # no name has more labels
-
 
 def judge(
-    answer: Answer, query: Query, policy: Policy, *, check_cname: bool, check_addresses: bool
+    answer: Answer,
+    query: Query,
+    policy: Policy | Shadow,
+    *,
+    check_cname: bool,
+    check_addresses: bool,
+    default: Action = Action.NXDOMAIN,
 ) -> Verdict | None:
     """Return the first verdict that blocks an answer; None where nothing in it is blocked.
+
+    One that only sends the client to TCP gives way to a later one that blocks over TCP as well.
 
     Never raises for any bytes: a malformed name or address matches nothing, and the search
     ends where records cannot be told apart.
@@ -43,10 +50,11 @@ def judge(
         answer: the upstream's.
         query: what was asked. Its own name is not judged; where an exception covers it, that
             covers what it leads to as well, and nothing is to be judged at all.
-        policy: the policy in force.
+        policy: the policy in force, or what of it is counted only.
         check_cname: whether names that CNAME, DNAME, SVCB and HTTPS records lead to count,
             where the rule that lists them does not say.
         check_addresses: the same for addresses, those of ipv4hint and ipv6hint included.
+        default: what is done where a rule names no action.
 
     Returns:
         A verdict that holds for the query's name alone: what the names below it lead to is
@@ -56,6 +64,7 @@ def judge(
     end = len(body)
     look_up = policy.match_address if policy.has_prefixes else None
     message = b""
+    weak: Verdict | None = None
     current = query.name  # how far the chain of aliases has led
     at = 0
     try:
@@ -66,7 +75,7 @@ def judge(
             start = at + 10
             at = start + length
             if at > end:
-                return None
+                return weak
             addresses: tuple[bytes, ...] | Iterator[bytes] = ()
             size = _ADDRESS.get(kind)
             if size is not None:
@@ -84,7 +93,10 @@ def judge(
                 if verdict is not None and _blocks(
                     verdict.rule, own=verdict.rule.check_cname, configured=check_cname
                 ):
-                    return verdict._replace(matched=query.name, alone=True)
+                    verdict = verdict._replace(matched=query.name, alone=True)
+                    if (verdict.rule.action or default) is not Action.TCP_ONLY:
+                        return verdict
+                    weak = weak or verdict
                 if kind in _SERVICE:
                     addresses = _hints(message, behind, at + shift)
                 else:
@@ -95,10 +107,61 @@ def judge(
                     if found is not None and _blocks(
                         found.rule, own=found.rule.check_addresses, configured=check_addresses
                     ):
-                        return Verdict(found.rule, query.name, found.line, alone=True)
+                        verdict = Verdict(found.rule, query.name, found.line, alone=True)
+                        if (found.rule.action or default) is not Action.TCP_ONLY:
+                            return verdict
+                        weak = weak or verdict
     except (IndexError, struct.error, FormError):
-        return None
-    return None
+        return weak
+    return weak
+
+
+def listed_beside(answer: Answer, query: Query, policy: Policy, *, check_addresses: bool) -> int:
+    """Return where an answer's additional records begin, if one gives away what is listed.
+
+    That is the address of a listed name, or a listed address. Nobody asked for these records
+    (RFC 1034 3.7), so that the answer is as good without them, and is no reason to block it.
+
+    Args:
+        answer: the upstream's.
+        query: what was asked, and is not blocked.
+        policy: the policy in force.
+        check_addresses: whether addresses count, where the rule that lists them does not say.
+
+    Returns:
+        An offset in the body; -1 where they may stay.
+    """
+    body = answer.body
+    answers, authorities, more = _COUNTS.unpack(answer.counts)
+    before = answers + authorities
+    message = bytes(12) + query.question + body
+    shift = len(message) - len(body)
+    at = begin = 0
+    try:
+        for number in range(before + more):
+            if number == before:
+                begin = at
+            owner = at
+            at = wire.skip_name(body, at)
+            kind, length = _RECORD.unpack_from(body, at)
+            start = at + 10
+            at = start + length
+            if number < before or _ADDRESS.get(kind) != length:
+                continue
+            name = _name(message, owner + shift)
+            verdict = policy.match(name[0]) if name is not None else None
+            if verdict is not None:
+                if not verdict.rule.allow:
+                    return begin
+                continue  # an exception covers what the name leads to
+            found = policy.match_address(body[start:at]) if policy.has_prefixes else None
+            if found is not None and _blocks(
+                found.rule, own=found.rule.check_addresses, configured=check_addresses
+            ):
+                return begin
+    except (IndexError, struct.error, FormError):
+        pass
+    return -1
 
 
 def _blocks(rule: Rule, *, own: bool | None, configured: bool) -> bool:
@@ -151,35 +214,13 @@ def _redirected(name: bytes, owner: bytes, target: bytes) -> bytes | None:
     if name == owner or (owner and owner not in names.suffixes(name)):
         return target
     redirected = name[: len(name) - len(owner)] + target
-    return redirected if len(redirected) <= _LONGEST else None
+    return redirected if len(redirected) <= wire.LONGEST_NAME else None
 
 
 def _name(message: bytes, at: int) -> tuple[bytes, int] | None:
-    """Return a name in canonical form, and the offset behind it; None where it is malformed.
-
-    Pointers lead backwards (RFC 1035 4.1.4: to a prior occurrence), so that none makes a loop,
-    and there are not so many that a long message of them takes long.
-    """
-    name = b""
-    behind = 0
-    try:
-        for _ in range(_MOST_POINTERS + 1):
-            start = at
-            while 0 < (length := message[at]) < 64:
-                at += 1 + length
-                if at - start > _LONGEST:
-                    return None
-            name += message[start:at]
-            if length == 0:
-                return (name.lower(), behind or at + 1) if len(name) <= _LONGEST else None
-            pointer = (length & 0x3F) << 8 | message[at + 1]
-            if length < 0xC0 or not 12 <= pointer < start:
-                return None
-            behind = behind or at + 2
-            at = pointer
-    except IndexError:
-        pass
-    return None
+    """Return a name in canonical form, and the offset behind it; None where it is malformed."""
+    read = wire.whole_name(message, at)
+    return None if read is None else (read[0].lower(), read[1])
 
 
 def _hints(message: bytes, at: int, end: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from blockd.resolver import edns
+from blockd.resolver.collector import untie
 from blockd.resolver.frames import Frames, framed
 from blockd.resolver.tls import Session
 
@@ -111,6 +112,8 @@ class Link(asyncio.Protocol):
         if exc is not None:
             self._why = f"the connection broke: {exc}"
         self._stream.lost(self, self._why)
+        if self._transport is not None:
+            untie(self._transport)
 
     def send(self, asks: list[Ask]) -> None:
         """Ask, in one write."""

@@ -5,7 +5,7 @@ any other name. What the watched list says of a name comes first and is `answers
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import dnslib
 
@@ -14,12 +14,14 @@ from blockd.resolver import wire
 from blockd.resolver.answers import MINIMAL_ANY, extended_error, packed
 from blockd.resolver.wire import Query
 
-EDE_SYNTHESIZED = 29
+EDE_SYNTHESIZED: Final = 29
 
-TTL = 10_800
+TTL: Final = 10_800
 """Seconds, for records and denials alike: RFC 6303 3."""
 
-_PTR, _HINFO, _DS = 12, 13, 43
+_PTR: Final = 12
+_HINFO: Final = 13
+_DS: Final = 43
 _ANSWER, _AUTHORITY = b"\0\1\0\0\0\0", b"\0\0\0\1\0\0"  # counts: one record, in either
 _OWNER = b"\xc0\x0c"  # where the question's name begins
 

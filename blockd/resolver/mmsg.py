@@ -9,27 +9,28 @@ import errno
 import socket
 import sys
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import cffi
 
 from blockd.errors import ConfigError
 
-BATCH = 64
+BATCH: Final = 64
 """Datagrams a call; more gains nothing measurable, and delays the first of them."""
 
-RECEIVE = 2048
+RECEIVE: Final = 2048
 """Octets of a received datagram; a longer query is cut and then fails to parse."""
 
-REPLY = 4096
+REPLY: Final = 4096
 """Octets of an upstream's datagram; it was told that 1232 are enough."""
 
-SEND = 2048
+SEND: Final = 2048
 """Octets of a reply; the resolver's own limit is 1232."""
 
-NAME, CONTROL = 32, 64  # room for sockaddr_in6 (28) and for in6_pktinfo with its header (40)
+NAME: Final = 32  # room for sockaddr_in6 (28) and for in6_pktinfo with its header (40)
+CONTROL: Final = 64
 
-_HEADER = 64  # sizeof(struct mmsghdr) on 64-bit Linux
+_HEADER: Final = 64  # sizeof(struct mmsghdr) on 64-bit Linux
 _CDEF = """
 int recvmmsg(int sockfd, void *msgvec, unsigned int vlen, int flags, void *timeout);
 int sendmmsg(int sockfd, void *msgvec, unsigned int vlen, int flags);
@@ -37,9 +38,9 @@ int sendmmsg(int sockfd, void *msgvec, unsigned int vlen, int flags);
 _NAME_LENGTH = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _CONTROL_LENGTH = {socket.AF_INET: 32, socket.AF_INET6: 40}
 _INTERFACE_AT = {socket.AF_INET: 16, socket.AF_INET6: 32}  # ipi_ifindex, ipi6_ifindex
-_ADDRESS_AT = 16  # ipi6_addr, behind struct cmsghdr
+_ADDRESS_AT: Final = 16  # ipi6_addr, behind struct cmsghdr
 _LINK_LOCAL = b"\xfe"  # the first octet of fe80::/10
-_DONT_WAIT = 0x40
+_DONT_WAIT: Final = 0x40
 
 
 @cache
@@ -80,11 +81,26 @@ class _Vector:
         self.control_lengths = self.long_words[5 :: _HEADER // 8]
         self.lengths = self.words[14 :: _HEADER // 4]
 
+    def without_control(self) -> None:
+        """Neither take nor give ancillary data."""
+        for number in range(BATCH):
+            at = number * _HEADER // 8
+            self.long_words[at + 4] = self.long_words[at + 5] = 0
+
+
+_ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+
+_PKTINFO = {
+    socket.AF_INET: (socket.IPPROTO_IP, 8),  # IP_PKTINFO, linux/in.h
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 49),  # IPV6_RECVPKTINFO, linux/in6.h
+}
+
 
 class Datagrams:
     """Batches of datagrams on one bound UDP socket; replies leave from the address asked.
 
-    The socket must deliver packet information (IP_PKTINFO or IPV6_RECVPKTINFO).
+    A socket that is bound to one address has no other to answer from; of one that is bound to
+    all, the kernel says with each datagram which it came to, which costs a little.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -105,6 +121,12 @@ class Datagrams:
             vector.control_lengths[:] = controls
         self._name_room = memoryview(NAME.to_bytes(4, "little") * BATCH).cast("I")
         self._control_room = memoryview(CONTROL.to_bytes(8, "little") * BATCH).cast("Q")
+        self._anywhere = sock.getsockname()[0] in _ANYWHERE
+        if self._anywhere:
+            sock.setsockopt(*_PKTINFO[family], 1)
+        else:
+            for vector in (self._received, self._sent, self._late):
+                vector.without_control()
         interfaces = memoryview(ffi.buffer(self._received.controls)).cast("B").cast("I")
         self._interfaces = interfaces[_INTERFACE_AT[family] // 4 :: CONTROL // 4]
         self._no_interface = memoryview(bytes(4 * BATCH)).cast("I")
@@ -134,11 +156,18 @@ class Datagrams:
         """Receive what is there; returns the datagrams' lengths, at most BATCH of them."""
         vector = self._received
         vector.name_lengths[:] = self._name_room
-        vector.control_lengths[:] = self._control_room
+        if self._anywhere:
+            vector.control_lengths[:] = self._control_room
         count = self._libc.recvmmsg(self._file, vector.headers, BATCH, _DONT_WAIT, self._ffi.NULL)
         if count <= 0:
             return []
-        # The kernel chooses the way back; only the source address is kept (ip(7)).
+        if self._anywhere:
+            self._forget_interfaces(count)
+        lengths: list[int] = vector.lengths[:count].tolist()
+        return lengths
+
+    def _forget_interfaces(self, count: int) -> None:
+        """Let the kernel choose the way back; only the source address is kept (ip(7))."""
         if self._scopes is not None and _LINK_LOCAL in (scopes := bytes(self._scopes[:count])):
             # Such an address is one only together with its interface (ipv6(7), RFC 4007 6).
             for place in range(count):
@@ -146,8 +175,6 @@ class Datagrams:
                     self._interfaces[place] = 0
         else:
             self._interfaces[:] = self._no_interface
-        lengths: list[int] = vector.lengths[:count].tolist()
-        return lengths
 
     def send(self, count: int) -> None:
         """Send the first `count` replies, once `out`, `sizes` and `origins` say them."""
@@ -156,6 +183,8 @@ class Datagrams:
     def whence(self, origin: int) -> tuple[bytes, bytes]:
         """Return the way back to a datagram's sender, for `send_late`."""
         name, control = origin * NAME, origin * CONTROL
+        if not self._anywhere:
+            return self.names[name : name + NAME], b""
         return self.names[name : name + NAME], self._controls[control : control + CONTROL]
 
     def send_late(self, replies: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
@@ -164,7 +193,8 @@ class Datagrams:
             part = replies[start : start + BATCH]
             for place, ((name, control), message) in enumerate(part):
                 self._late_names[place * NAME : (place + 1) * NAME] = name
-                self._late_controls[place * CONTROL : (place + 1) * CONTROL] = control
+                if control:
+                    self._late_controls[place * CONTROL : (place + 1) * CONTROL] = control
                 self._late_out[place * SEND : place * SEND + len(message)] = message
                 self._late.part_lengths[place] = len(message)
             self._send(self._late, len(part))
@@ -173,7 +203,8 @@ class Datagrams:
         """Have reply number `place` go to the sender of received datagram `origin`."""
         at = place * _HEADER // 8
         self._sent.long_words[at] = self._received.names_at + origin * NAME
-        self._sent.long_words[at + 4] = self._received.controls_at + origin * CONTROL
+        if self._anywhere:
+            self._sent.long_words[at + 4] = self._received.controls_at + origin * CONTROL
         self.origins[place] = origin
 
     def _send(self, vector: _Vector, count: int) -> None:
@@ -203,9 +234,9 @@ class Connected:
         for vector in (self._received, self._sent):
             for number in range(BATCH):
                 at = number * _HEADER // 8
-                vector.long_words[at] = vector.long_words[at + 4] = 0  # no name, no control
-                vector.long_words[at + 5] = 0
+                vector.long_words[at] = 0  # no name: they are connected
                 vector.words[2 * at + 2] = 0
+            vector.without_control()
         self._packets = ffi.buffer(self._received.store)
         self._out = memoryview(ffi.buffer(self._sent.store)).cast("B")
 

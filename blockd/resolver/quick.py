@@ -5,7 +5,7 @@ Only what it cannot do goes the long way, in `engine`. What the answers say is `
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from blockd.policy import layout
 from blockd.policy.reader import Policy
@@ -15,15 +15,27 @@ from blockd.resolver.counters import Count, Counters
 from blockd.resolver.shapes import POINTERS, Shape
 from blockd.resolver.wire import Query
 
+MOST_SEEN = 32_000
+"""Questions of which it is remembered that they were asked."""
+
 _NO_RULE = layout.NONE.to_bytes(4, "little")
 
 
-class Reply(NamedTuple):
+class Reply:
     """An answer to send, and the counters that sending it raises."""
 
-    message: bytes
-    outcome: Count
-    platform: Count | None = None
+    __slots__ = ("message", "outcome", "platform")
+
+    def __init__(self, message: bytes, outcome: Count, platform: Count | None = None) -> None:
+        self.message = message
+        self.outcome = outcome
+        self.platform = platform
+
+    def count(self) -> None:
+        """Raise the counters."""
+        self.outcome.n += 1
+        if self.platform is not None:
+            self.platform.n += 1
 
 
 class Serve(Protocol):
@@ -55,6 +67,9 @@ class Quick:
         self._get, self._names = policy.raw() if policy is not None else (_no_entry, None)
         self._shapes: dict[bytes, Shape] = {}
         self._stamps = 0
+        self._seen: set[int] = set()
+        """Hashes of what was asked of late. A reply is worth finishing for the next time when
+        there has been a time before; names that are made up for each query never come again."""
         self.hot: dict[bytes, Reply] = {}
         """Replies to UDP packets without a cookie, both without ID."""
         self.hot_cookies: dict[bytes, Reply] = {}
@@ -111,7 +126,7 @@ class Quick:
                         if pointed
                         else head + body[12 : end + 5] + rest
                     )
-                    hot[body[2:]] = Reply(answer, outcome, platform)
+                    self._finished(hot, body[2:], answer, outcome, platform)
                     if own:
                         answer += own[:8] + cookie
                     return Reply(packet[:2] + answer, outcome, platform)
@@ -125,15 +140,33 @@ class Quick:
         if own and edns is not None:
             edns = edns._replace(cookie=own)
         query = Query(
-            packet[:2], shape.flags, body[12 : end + 5], name, shape.qtype, shape.qclass, edns,
-            name + shape.key_tail, self._epoch, excepted,
-        )  # fmt: skip
+            packet[:2], shape.flags, body[12 : end + 5], name, edns, name + shape.key_tail
+        )
+        query.judged = self._epoch
+        query.excepted = excepted
         found = self._serve(query, now, cookie, tcp=False)
         if isinstance(found, Reply):
             whole = found.message
-            cut = len(whole) - shapes.COOKIE if own else len(whole)
-            hot[body[2:]] = Reply(whole[2:cut], found.outcome, found.platform)
+            message = whole[2 : len(whole) - shapes.COOKIE] if own else whole[2:]
+            self._finished(hot, body[2:], message, found.outcome, found.platform)
         return found
+
+    def _finished(
+        self,
+        hot: dict[bytes, Reply],
+        asked: bytes,
+        message: bytes,
+        outcome: Count,
+        platform: Count | None,
+    ) -> None:
+        """Remember a reply for the rest of the second, if the same was asked before."""
+        mark = hash(asked)
+        if mark in self._seen:
+            hot[asked] = Reply(message, outcome, platform)
+        else:
+            if len(self._seen) >= MOST_SEEN:
+                self._seen.clear()
+            self._seen.add(mark)
 
     def _forget(self) -> None:
         self._shapes.clear()

@@ -6,42 +6,54 @@ Records stay bytes; only their TTLs are known, so that unknown types pass untouc
 
 import struct
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final
 
 import dnslib
 
 from blockd.errors import FormError
 from blockd.resolver import wire
 
-LONGEST = 86_400
+LONGEST: Final = 86_400
 """The greatest TTL in seconds, here and with clients: it bounds what a slip upstream can do."""
 
-LONGEST_NEGATIVE = 3_600
+LONGEST_NEGATIVE: Final = 3_600
 """The same for denials: RFC 2308 5 suggests one to three hours."""
 
 _CHAIN = frozenset({wire.CNAME, wire.DNAME, 46})
 """Types that only lead on, and RRSIG."""
 
-_MOST_OPTIONS = 512  # octets of extended errors that are passed on
+_MOST_OPTIONS: Final = 512  # octets of extended errors that are passed on
 
 
-class Answer(NamedTuple):
+class Answer:
     """An upstream's answer without its header, question and OPT."""
 
-    rcode: int
-    """The full code, OPT's upper bits included."""
-    flags: int
-    """AA is never passed on; AD and TC as they came."""
-    counts: bytes
-    """Answer, authority and additional counts in wire form, OPT not counted."""
-    body: bytes
-    """All records but OPT. Compression points behind a header and a question of equal size."""
-    ttls: tuple[tuple[int, int], ...]
-    """Where in the body each TTL stands, and its value in seconds, at most `LONGEST`."""
-    lifetime: int
-    """Seconds for which it may be kept: RFC 2181 8, RFC 2308 5. 0: not at all."""
-    options: bytes = b""
-    """Extended errors of the upstream, as EDNS options (RFC 8914 3: they may be passed on)."""
+    __slots__ = ("body", "counts", "flags", "lifetime", "options", "rcode", "ttls_at")
+
+    def __init__(
+        self,
+        rcode: int,
+        flags: int,
+        counts: bytes,
+        body: bytes,
+        ttls_at: tuple[int, ...],
+        lifetime: int,
+        options: bytes = b"",
+    ) -> None:
+        self.rcode = rcode
+        """The full code, OPT's upper bits included."""
+        self.flags = flags
+        """AA is never passed on; AD and TC as they came."""
+        self.counts = counts
+        """Answer, authority and additional counts in wire form, OPT not counted."""
+        self.body = body
+        """All records but OPT. Compression points behind a header and a question of equal size."""
+        self.ttls_at = ttls_at
+        """Where in the body each TTL stands, which is at most `LONGEST` seconds."""
+        self.lifetime = lifetime
+        """Seconds for which it may be kept: RFC 2181 8, RFC 2308 5. 0: not at all."""
+        self.options = options
+        """Extended errors of the upstream, as EDNS options (RFC 8914 3: may be passed on)."""
 
     @property
     def failed(self) -> bool:
@@ -50,13 +62,36 @@ class Answer(NamedTuple):
 
     def aged(self, seconds: int) -> bytes:
         """Return the body with its TTLs counted down; they stop at zero."""
-        if seconds <= 0 or not self.ttls:
+        if seconds <= 0 or not self.ttls_at:
             return self.body
-        return _stamped(self.body, [(at, max(0, ttl - seconds)) for at, ttl in self.ttls])
+        aged = bytearray(self.body)
+        for at in self.ttls_at:
+            left = int.from_bytes(aged[at : at + 4], "big") - seconds
+            aged[at : at + 4] = left.to_bytes(4, "big") if left > 0 else bytes(4)
+        return bytes(aged)
 
     def stale(self, ttl: int) -> bytes:
         """Return the body with every TTL set to that of stale data (RFC 8767 4)."""
-        return _stamped(self.body, [(at, ttl) for at, _ in self.ttls])
+        return _stamped(self.body, [(at, ttl) for at in self.ttls_at])
+
+    def changed(
+        self,
+        *,
+        rcode: int | None = None,
+        body: bytes | None = None,
+        lifetime: int | None = None,
+        options: bytes | None = None,
+    ) -> "Answer":
+        """Return another answer, which differs in what is given."""
+        return Answer(
+            self.rcode if rcode is None else rcode,
+            self.flags,
+            self.counts,
+            self.body if body is None else body,
+            self.ttls_at,
+            self.lifetime if lifetime is None else lifetime,
+            self.options if options is None else options,
+        )
 
 
 def failure(rcode: int, lifetime: int) -> Answer:
@@ -75,12 +110,12 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
         FormError: records do not parse. Bytes behind them are left out of the answer.
     """
     _, flags, _, answers, authorities, additional = wire.HEADER.unpack_from(packet)
-    ttls: list[tuple[int, int]] = []
-    least, negative = LONGEST, -1
-    direct = clamped = False
+    ttls_at: list[int] = []
+    clamped: list[tuple[int, int]] = []
+    total, least, negative = answers + authorities + additional, LONGEST, -1
+    direct = False
     opt_start = opt_end = extended = 0
     at = question_end
-    total = answers + authorities + additional
     unpack = wire.RECORD.unpack_from
     options = b""
     try:
@@ -98,8 +133,8 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
             else:
                 if ttl > LONGEST:
                     ttl = LONGEST if ttl <= 0x7FFFFFFF else 0  # RFC 2181 8
-                    clamped = True
-                ttls.append((at + 4 - question_end, ttl))
+                    clamped.append((at + 4 - question_end, ttl))
+                ttls_at.append(at + 4 - question_end)
                 if number < answers:
                     least = min(least, ttl)
                     direct = direct or rtype not in _CHAIN
@@ -116,10 +151,10 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
     if opt_end and opt_end != at:
         again = parse_reply(_without_opt(packet), question_end)
         lifetime = 0 if extended else again.lifetime
-        return again._replace(rcode=rcode, options=options, lifetime=lifetime)
+        return again.changed(rcode=rcode, options=options, lifetime=lifetime)
     body = packet[question_end : opt_start if opt_end else at]
     if clamped:
-        body = _stamped(body, ttls)
+        body = _stamped(body, clamped)
     counts = struct.pack("!HHH", answers, authorities, additional - (1 if opt_end else 0))
     lifetime = 0
     if rcode in (wire.NOERROR, wire.NXDOMAIN) and not flags & wire.TC:
@@ -127,7 +162,9 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
         # A chain that ends in nothing is a denial too: RFC 2308 2.2.
         if rcode or not answers or (negative >= 0 and not direct):
             lifetime = min(max(negative, 0), least, LONGEST_NEGATIVE)
-    return Answer(rcode, flags & (wire.AD | wire.TC), counts, body, tuple(ttls), lifetime, options)
+    return Answer(
+        rcode, flags & (wire.AD | wire.TC), counts, body, tuple(ttls_at), lifetime, options
+    )
 
 
 def _stamped(body: bytes, ttls: Iterable[tuple[int, int]]) -> bytes:

@@ -6,7 +6,7 @@ answer to a listed name in one shape, but for ID, question, cookie and the place
 owner. What the answers say is `answers`' business.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from blockd.resolver import wire
 from blockd.resolver.counters import Count
@@ -19,7 +19,7 @@ MOST_STAMPS = 50_000
 
 CLIENT_COOKIE = b"\0\x0a\0\x08"  # the option's code and its length: RFC 7873 4
 _BOTH_COOKIES = b"\0\x0a\0\x18"
-COOKIE = 24
+COOKIE: Final = 24
 """Octets of the cookie in our replies: the client's and ours."""
 
 _LONGEST = 255 + 4
@@ -48,18 +48,15 @@ class Shape:
         "key_tail",
         "kind",
         "limit",
-        "qclass",
-        "qtype",
         "stamps",
     )
 
     def __init__(self, query: Query, limit: int) -> None:
         self.flags = query.flags
         self.kind = query.question[-4:]
-        self.qtype = query.qtype
-        self.qclass = query.qclass
-        self.edns: Edns | None = query.edns
-        self.cookie = bool(query.edns and query.edns.cookie)
+        edns = query.edns
+        self.edns: Edns | None = edns._replace(cookie=b"") if edns is not None else None
+        self.cookie = bool(edns and edns.cookie)
         self.key_tail = wire.key_tail(self.kind, query.flags, query.edns)
         self.limit = limit
         self.stamps: dict[bytes, Stamp | None] = {}

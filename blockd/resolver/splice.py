@@ -140,23 +140,14 @@ class _Packing:
 
 
 def _name(packet: bytes, at: int) -> tuple[_Name, int]:
-    """Return a name's labels and the offset behind it; follows pointers, backwards alone."""
-    labels: list[bytes] = []
-    behind = -1
-    size = jumps = 0
-    while length := packet[at]:
-        if length >= 0xC0:
-            pointer = (length & 0x3F) << 8 | packet[at + 1]
-            if behind < 0:
-                behind = at + 2
-            jumps += 1
-            if not 12 <= pointer < at or jumps > 127:
-                raise FormError("a pointer that does not lead backwards to a name")
-            at = pointer
-            continue
-        size += 1 + length
-        if length > 63 or size > 254:
-            raise FormError("a name that is too long")
-        labels.append(packet[at + 1 : at + 1 + length])
-        at += 1 + length
-    return tuple(labels), at + 1 if behind < 0 else behind
+    """Return a name's labels and the offset behind it."""
+    read = wire.whole_name(packet, at)
+    if read is None:
+        raise FormError("a name that is malformed")
+    name, behind = read
+    labels = []
+    at = 0
+    while at < len(name):
+        labels.append(name[at + 1 : at + 1 + name[at]])
+        at += 1 + name[at]
+    return tuple(labels), behind

@@ -8,6 +8,7 @@ second, or with the query while it is in flight.
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from blockd.resolver import shapes
 from blockd.resolver.clients import Client, Clients
@@ -17,22 +18,17 @@ from blockd.resolver.mmsg import BATCH, NAME, RECEIVE, SEND, Datagrams
 from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query
 
-_ROUNDS = 8
+_ROUNDS: Final = 8
 """Batches taken before the event loop may look at anything else."""
 
-_SLIP = 2
+_SLIP: Final = 2
 """Of the queries over the limit, one in so many is answered with TC; the rest are dropped."""
 
-_REFUSALS = 20
+_REFUSALS: Final = 20
 """How often in a second an address is told that it may not ask; it may be somebody else's."""
 
 _ADDRESS = {socket.AF_INET: (4, 8), socket.AF_INET6: (8, 24)}
 """Where the address stands in sockaddr_in and sockaddr_in6: ip(7), ipv6(7)."""
-
-_PKTINFO = {
-    socket.AF_INET: (socket.IPPROTO_IP, 8),  # IP_PKTINFO, linux/in.h
-    socket.AF_INET6: (socket.IPPROTO_IPV6, 49),  # IPV6_RECVPKTINFO, linux/in6.h
-}
 
 
 class UdpListener:
@@ -57,7 +53,6 @@ class UdpListener:
                 (monotonic seconds).
         """
         sock.settimeout(0)
-        sock.setsockopt(*_PKTINFO[sock.family], 1)
         self.sock = sock
         self._engine = engine
         self._clients = clients
@@ -67,6 +62,7 @@ class UdpListener:
         self._address = _ADDRESS[sock.family]
         self._late: list[tuple[tuple[bytes, bytes], bytes]] = []
         self._over = 0
+        self._done = self._finish
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -88,9 +84,8 @@ class UdpListener:
         split, with_cookie = shapes.split, shapes.CLIENT_COOKIE
         for _ in range(_ROUNDS):
             now = self._before_batch()
-            plain, with_cookies = engine.tick(now)
-            hot, hot_cookies = plain.get, with_cookies.get
-            known = clients.known.get
+            hot, hot_cookies = engine.tick(now)
+            known = clients.known
             lengths = datagrams.receive()
             ready = start = name = at = 0
             for place, length in enumerate(lengths):
@@ -98,37 +93,36 @@ class UdpListener:
                 start += RECEIVE
                 address = names[name + first : name + last]
                 name += NAME
-                client = known(address) or clients.admit(address)
+                client = known.get(address) or clients.admit(address)
                 bucket = client.bucket
                 bucket.left -= 1
                 if bucket.left >= 0:
                     own = b""
                     if length > 39 and packet[-12:-8] == with_cookie:
                         own = packet[-8:]
-                        reply = hot_cookies(packet[2:-8])
+                        reply = hot_cookies.get(packet[2:-8])
                     else:
-                        reply = hot(packet[2:])
+                        reply = hot.get(packet[2:])
                         if reply is None:
                             body, own = split(packet)
                             if own:
-                                reply = hot_cookies(body[2:])
+                                reply = hot_cookies.get(body[2:])
                     if reply is not None:
-                        message, outcome, platform = reply
                         if own:
                             cookie = client.cookie or clients.cookie(address, client)
-                            message = packet[:2] + message + own[:8] + cookie
+                            message = packet[:2] + reply.message + own[:8] + cookie
                         else:
-                            message = packet[:2] + message
+                            message = packet[:2] + reply.message
                     else:
                         reply = self._answer(packet, address, client, place, now)
                         if reply is None:
                             continue
-                        message, outcome, platform = reply
+                        message = reply.message
                 else:
                     reply = self._beyond(packet, address, client, place, now)
                     if reply is None:
                         continue
-                    message, outcome, platform = reply
+                    message = reply.message
                 # In place: a call here would cost a tenth of the whole.
                 size = len(message)
                 out[at : at + size] = message
@@ -137,7 +131,8 @@ class UdpListener:
                     datagrams.point(ready, place)
                 at += SEND
                 ready += 1
-                outcome.n += 1
+                reply.outcome.n += 1
+                platform = reply.platform
                 if platform is not None:
                     platform.n += 1
             if ready:
@@ -153,17 +148,23 @@ class UdpListener:
         answered = engine.answer(packet, now, cookie=cookie)
         if not isinstance(answered, Query):
             return answered
-        back = self._datagrams.whence(place)
-
-        def done(query: Query, answer: Answer | None) -> None:
-            found = engine.finish(query, answer, self._loop.time(), cookie=cookie)
-            if isinstance(found, Query):
-                self._forward(Waiter(found, done))
-            else:
-                self._send_late(back, found)
-
-        self._forward(Waiter(answered, done, engine.hasty(answered, now)))
+        origin = self._datagrams.whence(place)
+        hasty = engine.hasty(answered, now)
+        self._forward(Waiter(answered, self._done, hasty=hasty, cookie=cookie, origin=origin))
         return None
+
+    def _finish(self, waiter: Waiter, answer: Answer | None, now: float) -> None:
+        """Send what an upstream's answer leads to, with the others of this round."""
+        found = self._engine.finish(waiter.query, answer, now, cookie=waiter.cookie)
+        origin = waiter.origin
+        if isinstance(found, Query):
+            self._forward(Waiter(found, self._done, cookie=waiter.cookie, origin=origin))
+        elif found is not None and origin is not None:
+            found.count()
+            if not self._late:
+                # Replies that come in the same round of the loop leave in one call.
+                self._loop.call_soon(self.flush)
+            self._late.append((origin, found.message))
 
     def _beyond(
         self, packet: bytes, address: bytes, client: Client, place: int, now: float
@@ -186,15 +187,3 @@ class UdpListener:
             engine.counters["limited"].n += 1
             return None
         return engine.slip(packet, cookie)
-
-    def _send_late(self, back: tuple[bytes, bytes], reply: Reply | None) -> None:
-        if reply is None:
-            return
-        message, outcome, platform = reply
-        outcome.n += 1
-        if platform is not None:
-            platform.n += 1
-        if not self._late:
-            # Replies that come in the same round of the loop leave in one call.
-            self._loop.call_soon(self.flush)
-        self._late.append((back, message))

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 from blockd.config import Endpoint, ResolverSection, Upstream
 from blockd.resolver.counters import Histogram
@@ -15,7 +16,7 @@ from blockd.resolver.reply import Answer
 from blockd.resolver.streams import Stream
 from blockd.resolver.wire import Query
 
-CHANNELS = 16
+CHANNELS: Final = 16
 """Source ports of each upstream; which one a query uses is random (RFC 5452 9.2)."""
 
 TICK = 0.05
@@ -25,7 +26,7 @@ RENEW = 100
 """Ticks for which one channel of each upstream rests, so that nothing is awaited on it any more,
 until it gets another source port."""
 
-_ROUNDS = 8
+_ROUNDS: Final = 8
 """Batches of replies taken from one socket before the event loop may look at anything else."""
 
 
@@ -74,15 +75,15 @@ class Upstreams:
 
     def forward(self, waiter: Waiter) -> None:
         """Ask an upstream; the waiter is called when there is an answer, or none to be had."""
-        done = self.exchanges.ask(waiter, time.monotonic())
+        now = time.monotonic()
+        done = self.exchanges.ask(waiter, now)
         if done is not None:
-            self._finish(done)
+            self._finish(done, now)
         elif not self._flushing:
             # What one round of the loop asks leaves in one call.
             self._flushing = True
             self._loop.call_soon(self._flush)
-            if self._timer is None:
-                self._timer = self._loop.call_later(TICK, self._tick)
+            self._wake()
 
     def probe(self, number: int, name: bytes) -> None:
         """Ask one upstream for a name; nobody waits for the answer."""
@@ -91,6 +92,10 @@ class Upstreams:
             self._streams[number].ask(message, lambda _packet: None)
         elif (sock := self._sockets[number][0]) is not None:
             self._connected.send(sock.fileno(), [message])
+
+    def retire(self) -> None:
+        """Answer who waits, and have nothing of it kept: others are asked from now on."""
+        self._keep = _not_kept
 
     def close(self) -> None:
         """Close the sockets; who still waits gets no answer."""
@@ -118,10 +123,13 @@ class Upstreams:
         ]
 
     def _open(self, number: int, channel: int) -> socket.socket | None:
-        """Open a connected socket with a source port of its own; None where there is no route."""
+        """Open a connected socket with a source port of its own; None where that fails now."""
         endpoint: Endpoint = self.upstreams[number].endpoint
         family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        except OSError:
+            return None  # too many are open
         try:
             # Connected, so that the kernel drops what comes from anywhere else.
             sock.connect((endpoint.address, endpoint.port))
@@ -148,7 +156,7 @@ class Upstreams:
             for packet in packets:
                 done = received(number, channel, packet, now)
                 if done is not None:
-                    self._finish(done)
+                    self._finish(done, now)
             if len(packets) < BATCH:
                 break
         self._flush()
@@ -177,30 +185,37 @@ class Upstreams:
         exchanges.turn(time.monotonic())
 
     def _by_stream(self, exchange: Exchange, upstream: int, packet: bytes | None) -> None:
-        done = self.exchanges.by_stream(exchange, upstream, packet, time.monotonic())
+        now = time.monotonic()
+        done = self.exchanges.by_stream(exchange, upstream, packet, now)
         if done is not None:
-            self._finish(done)
+            self._finish(done, now)
         self._flush()
 
-    def _finish(self, command: Done) -> None:
-        exchange, waiters, answer = command
+    def _finish(self, command: Done, now: float) -> None:
+        answer = command.answer
         if answer is not None:
-            now = time.monotonic()
+            exchange = command.exchange
             self._keep(exchange.query, answer, now)
             self._latency.add(now - exchange.started)
-        for query, done, _ in waiters:
-            done(query, answer)
+        for waiter in command.waiters:
+            waiter.done(waiter, answer, now)
+
+    def _wake(self) -> None:
+        """Have the next look at overdue tries, unless there will be one."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(TICK, self._tick)
 
     def _tick(self) -> None:
-        for done in self.exchanges.due(time.monotonic()):
-            self._finish(done)
+        self._timer = None  # whatever happens here, the next question sees that none runs
+        now = time.monotonic()
+        for done in self.exchanges.due(now):
+            self._finish(done, now)
         self._flush()
         self._ticks += 1
         if self._ticks % RENEW == 0:
             self._renew()
-        # Nothing in flight, nothing to wake up for.
-        again = len(self.exchanges) > 0
-        self._timer = self._loop.call_later(TICK, self._tick) if again else None
+        if len(self.exchanges):  # nothing in flight, nothing to wake up for
+            self._wake()
 
     def _renew(self) -> None:
         """Give the channel that has rested another source port, and let the next one rest."""
@@ -210,3 +225,7 @@ class Upstreams:
                 self._shut(channels[resting])
                 channels[resting] = self._open(number, resting)
         self.exchanges.resting = (resting + 1) % CHANNELS
+
+
+def _not_kept(_query: Query, _answer: Answer, _now: float) -> None:
+    return None

@@ -5,26 +5,56 @@ break RFC 1035 raise FormError, whatever the bytes are.
 """
 
 import struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from blockd.errors import FormError
 
 HEADER = struct.Struct("!HHHHHH")  # id, flags, question, answer, authority, additional counts
 RECORD = struct.Struct("!HHIH")  # type, class, TTL, length: RFC 1035 4.1.3
 
-QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
-OPCODE = 0x7800
-DO, CO = 0x8000, 0x4000  # in OPT's TTL field: RFC 3225 3, and the compact-answers flag of 9824
+QR: Final = 0x8000
+AA: Final = 0x0400
+TC: Final = 0x0200
+RD: Final = 0x0100
+RA: Final = 0x0080
+AD: Final = 0x0020
+CD: Final = 0x0010
+OPCODE: Final = 0x7800
+DO: Final = 0x8000  # in OPT's TTL field: RFC 3225 3, and the compact-answers flag of 9824
+CO: Final = 0x4000
 
-NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
+NOERROR: Final = 0
+FORMERR: Final = 1
+SERVFAIL: Final = 2
+NXDOMAIN: Final = 3
+NOTIMP: Final = 4
+REFUSED: Final = 5
+BADVERS: Final = 16
 
-A, NS, CNAME, SOA, AAAA, DNAME, OPT = 1, 2, 5, 6, 28, 39, 41
-SVCB, HTTPS, NXNAME, ANY = 64, 65, 128, 255
-IN, CHAOS = 1, 3
+A: Final = 1
+NS: Final = 2
+CNAME: Final = 5
+SOA: Final = 6
+AAAA: Final = 28
+DNAME: Final = 39
+OPT: Final = 41
+SVCB: Final = 64
+HTTPS: Final = 65
+NXNAME: Final = 128
+ANY: Final = 255
+IN: Final = 1
+CHAOS: Final = 3
 
-LEAST_UDP = 512  # RFC 1035 4.2.1
-OWN_UDP = 1232  # what fits every path without fragments: DNS flag day 2020
-SUBNET, COOKIE, KEEPALIVE, PADDING, EDE = 8, 10, 11, 12, 15
+LONGEST_NAME: Final = 254  # octets without the root's: RFC 1035 2.3.4
+_MOST_POINTERS: Final = 127  # no name has more labels
+
+LEAST_UDP: Final = 512  # RFC 1035 4.2.1
+OWN_UDP: Final = 1232  # what fits every path without fragments: DNS flag day 2020
+SUBNET: Final = 8
+COOKIE: Final = 10
+KEEPALIVE: Final = 11
+PADDING: Final = 12
+EDE: Final = 15
 """EDNS option codes: RFC 7871, 7873, 7828, 7830, 8914."""
 
 
@@ -44,30 +74,45 @@ class Edns(NamedTuple):
     """Whether there are options other than a cookie."""
 
 
-class Query(NamedTuple):
+class Query:
     """What is asked, and how.
 
     Names are folded with `bytes.lower`: it touches ASCII letters alone, and length octets,
     which are at most 63, are none.
     """
 
-    id: bytes
-    flags: int
-    question: bytes
-    """Name, type and class as the client wrote them; echoed in the reply."""
-    name: bytes
-    """Canonical wire form without the root's octet, see `blockd.names`."""
-    qtype: int
-    qclass: int
-    edns: Edns | None
-    key: bytes
-    """What tells answers apart; see `key_tail`."""
-    judged: int = 0
-    """The engine's epoch in which the policy was asked about the name, and does not block it."""
-    excepted: bool = False
-    """Whether that is because of an exception, which covers what the name leads to as well."""
-    garden: "Query | None" = None
-    """The client's query, where this one asks for the name that a listed one is sent to."""
+    __slots__ = (
+        "edns", "excepted", "flags", "garden", "id", "judged", "key", "name", "qclass", "qtype",
+        "question",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        number: bytes,
+        flags: int,
+        question: bytes,
+        name: bytes,
+        edns: Edns | None,
+        key: bytes,
+    ) -> None:
+        self.id = number
+        """Two octets."""
+        self.flags = flags
+        self.question = question
+        """Name, type and class as the client wrote them; echoed in the reply."""
+        self.name = name
+        """Canonical wire form without the root's octet, see `blockd.names`."""
+        self.qtype = question[-4] << 8 | question[-3]
+        self.qclass = question[-2] << 8 | question[-1]
+        self.edns = edns
+        self.key = key
+        """What tells answers apart; see `key_tail`."""
+        self.judged = 0
+        """The engine's epoch in which the policy was asked of the name, and does not block it."""
+        self.excepted = False
+        """Whether that is because of an exception, which covers what the name leads to as well."""
+        self.garden: Query | None = None
+        """The client's query, where this one asks for the name that a listed one is sent to."""
 
 
 def parse_query(packet: bytes) -> Query:
@@ -78,7 +123,6 @@ def parse_query(packet: bytes) -> Query:
     """
     end = _question_end(packet)
     question = packet[12:end]
-    qtype, qclass = question[-4] << 8 | question[-3], question[-2] << 8 | question[-1]
     edns = None
     records = packet[6:12]
     if records == b"\0\0\0\0\0\1" and packet[end : end + 3] == b"\0\0\x29":
@@ -88,7 +132,7 @@ def parse_query(packet: bytes) -> Query:
     flags = packet[2] << 8 | packet[3]
     name = question[:-5].lower()
     key = name + key_tail(question[-4:], flags, edns)
-    return Query(packet[:2], flags, question, name, qtype, qclass, edns, key)
+    return Query(packet[:2], flags, question, name, edns, key)
 
 
 def key_tail(kind: bytes, flags: int, edns: Edns | None) -> bytes:
@@ -172,6 +216,37 @@ def skip_name(packet: bytes, at: int) -> int:
     except IndexError:
         raise FormError("the message ends within a name") from None
     return at + 1
+
+
+def whole_name(message: bytes, at: int) -> tuple[bytes, int] | None:
+    """Return a name as it was written, in wire form without pointers and the root's octet.
+
+    Pointers lead backwards (RFC 1035 4.1.4: to a prior occurrence), so that none makes a loop,
+    and there are not so many that a long message of them takes long.
+
+    Returns:
+        The name, and the offset behind it; None where it is malformed.
+    """
+    name = b""
+    behind = 0
+    try:
+        for _ in range(_MOST_POINTERS + 1):
+            start = at
+            while 0 < (length := message[at]) < 64:
+                at += 1 + length
+                if at - start > LONGEST_NAME:
+                    return None
+            name += message[start:at]
+            if length == 0:
+                return (name, behind or at + 1) if len(name) <= LONGEST_NAME else None
+            pointer = (length & 0x3F) << 8 | message[at + 1]
+            if length < 0xC0 or not 12 <= pointer < start:
+                return None
+            behind = behind or at + 2
+            at = pointer
+    except IndexError:
+        pass
+    return None
 
 
 def skip_record(packet: bytes, at: int) -> tuple[int, int]:

@@ -11,12 +11,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
-
-import cffi
+from typing import NoReturn
 
 from blockd.errors import BlockdError
 from blockd.service.notify import notify
+from blockd.service.parent import end_with
 
 AGAIN, LONGEST_AGAIN = 0.2, 10.0
 """Seconds until a worker that died is started again; doubled while it does not live long."""
@@ -29,8 +28,6 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 ERROR = "X_ERROR"
 """The assignment by which a worker says why it cannot run; see `notify`."""
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Worker:
@@ -116,7 +113,7 @@ def _become(
         os.environ["NOTIFY_SOCKET"] = "@" + inbox.getsockname()[1:].decode()
         for sock in (inbox, *others):
             sock.close()
-        _end_with(parent)
+        end_with(parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         child(number, secret)
         status = 0
@@ -130,13 +127,3 @@ def _become(
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
-
-
-def _end_with(parent: int) -> None:
-    """Have the kernel end this process with its parent: `kill -9` of that one leaves nobody."""
-    ffi = cffi.FFI()
-    ffi.cdef("int prctl(int option, unsigned long value);")
-    library: Any = ffi.dlopen(None)
-    library.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it has ended in the meantime
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -5,13 +5,15 @@ They end with it, whatever ends it. What each of them does is its own business.
 
 import asyncio
 import contextlib
-import ctypes
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+from blockd.service.parent import end_with
+
 _STARTED = 5.0  # seconds within which a status of its own says that a daemon cannot start
 _AGAIN = 1.0  # seconds before a crashed daemon is started again
 _PATIENCE = 10.0  # seconds that a daemon gets to end
@@ -53,9 +55,10 @@ class Children:
         return self._status
 
     async def _keep(self, verb: str) -> None:
+        end = partial(end_with, os.getpid())
         while not self._stop.is_set():
             child = await asyncio.create_subprocess_exec(
-                *self._command, verb, stdin=asyncio.subprocess.DEVNULL, preexec_fn=_end_with_parent
+                *self._command, verb, stdin=asyncio.subprocess.DEVNULL, preexec_fn=end
             )
             self._running[verb] = child
             if self._stop.is_set():  # the signal came while it was being started
@@ -77,8 +80,3 @@ class Children:
         for child in self._running.values():
             with contextlib.suppress(ProcessLookupError):  # it has ended, and is not reaped yet
                 child.send_signal(number)
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end this process with its parent: `kill -9` of that one leaves nobody."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

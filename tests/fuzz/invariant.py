@@ -13,7 +13,7 @@ from blockd.policy.reader import Policy
 from blockd.policy.writer import write
 from blockd.resolver import edns, wire
 from blockd.resolver.engine import TCP_LIMIT, Engine, Reply
-from blockd.resolver.judge import judge
+from blockd.resolver.judge import judge, listed_beside
 from blockd.resolver.reply import parse_reply
 from blockd.resolver.wire import Query
 from blockd.watchlist import formats
@@ -100,6 +100,8 @@ class Invariant:
             return None
         for names, addresses in itertools.product((True, False), repeat=2):
             judge(answer, ASKED, self.policy, check_cname=names, check_addresses=addresses)
+            beside = listed_beside(answer, ASKED, self.policy, check_addresses=addresses)
+            assert -1 <= beside <= len(answer.body)
         answer.aged(5)
         answer.stale(30)
         return answer

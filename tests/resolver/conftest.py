@@ -1,5 +1,6 @@
 """Shared by the resolver's tests: compiled policies, and queries that are parsed already."""
 
+import gc
 import json
 import socket
 from datetime import UTC, date, datetime
@@ -113,6 +114,14 @@ def committing():
         return publish.publish(Store(directory / "state"), config, datetime.now(UTC)).number
 
     return commit
+
+
+@pytest.fixture
+def uncollected():
+    """Have nothing freed but by its last reference."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

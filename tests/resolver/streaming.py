@@ -17,6 +17,7 @@ from blockd.resolver.cookies import Cookies
 from blockd.resolver.counters import Count
 from blockd.resolver.engine import Reply
 from blockd.resolver.tcp import TcpListener
+from tests.resolver.records import give
 
 DEADLINE = 10
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -138,7 +139,7 @@ class Serving:
     def answer(self, number=0, octets=0):
         """Let an upstream answer a query that waits."""
         waiter = self.waiting.pop(number)
-        waiter.done(waiter.query, octets)
+        give(waiter, octets)
 
 
 @contextlib.asynccontextmanager

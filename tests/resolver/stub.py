@@ -175,14 +175,6 @@ def sockets(address="127.0.0.1"):
     raise AssertionError("no port that is free for UDP and TCP")
 
 
-def free_port(address="127.0.0.1"):
-    pair = sockets(address)
-    port = pair[0].getsockname()[1]
-    for sock in pair:
-        sock.close()
-    return port
-
-
 async def until(condition):
     """Wait for a state that signals nothing."""
     async with asyncio.timeout(DEADLINE):

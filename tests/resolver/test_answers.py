@@ -164,7 +164,8 @@ def test_every_answer_echoes_its_query_and_owns_up_to_the_entry(
     assert sent[12 : 12 + len(question)] == question
     assert len(sent) <= limit
     header = int.from_bytes(sent[2:4], "big")
-    assert header & ~0xF == wire.QR | wire.RA | flags & (wire.RD | wire.CD)
+    cut = wire.TC if action is Action.TCP_ONLY else 0
+    assert header & ~0xF == wire.QR | wire.RA | cut | flags & (wire.RD | wire.CD)
     assert (answer.edns == 0) == (bits is not None)
     if bits is not None:
         assert answer.ednsflags & 0xFFFF == bits & (wire.DO | wire.CO)

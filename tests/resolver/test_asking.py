@@ -7,11 +7,11 @@ from blockd.config import Endpoint, ResolverSection
 from blockd.errors import UnreachableError
 from blockd.resolver.asking import ask
 from blockd.resolver.engine import Engine
+from tests.ports import free_port
 from tests.resolver import messages
 from tests.resolver.stub import (
     answer,
     failing,
-    free_port,
     long_answer,
     silent,
     upstream,

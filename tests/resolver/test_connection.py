@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from blockd.resolver import connection
 from blockd.resolver.connections import Limits
+from tests.resolver.records import give
 from tests.resolver.streaming import framed, options, query, serving, until
 
 KEEPALIVE, PADDING = (11, b""), (12, b"")
@@ -184,7 +185,7 @@ def test_one_that_asks_without_end_leaves_others_their_turn():
 def test_answers_that_come_at_once_are_taken_however_many_are_pipelined():
     async def scenario():
         async with serving() as made:
-            made.listener.forward = lambda waiter: waiter.done(waiter.query, 0)
+            made.listener.forward = lambda waiter: give(waiter, 0)
             client = await made.connect()
             client.send(*[query("later.example", number) for number in range(2000)])
             client.writer.write_eof()

@@ -12,6 +12,7 @@ def test_every_outcome_starts_at_zero_and_is_shown():
              "dropped", "malformed", "not_implemented"], 0,
         ),
         "platforms": {},
+        "shadowed": {},
     }  # fmt: skip
 
 
@@ -24,6 +25,14 @@ def test_a_cell_stays_the_same_and_is_counted_where_it_is_held():
     shown = counters.snapshot()
     assert shown["outcomes"]["cached"] == 2
     assert list(shown["platforms"].items()) == [("a", 5), ("b", 2)]
+
+
+def test_what_would_be_blocked_is_counted_apart():
+    counters = Counters()
+    counters.shadow("a").n += 1
+    counters.shadow("a").n += 1
+    shown = counters.snapshot()
+    assert (shown["shadowed"], shown["platforms"]) == ({"a": 2}, {})
 
 
 def test_an_unknown_outcome_is_a_mistake():

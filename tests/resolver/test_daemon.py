@@ -1,5 +1,6 @@
 """The real program in a process of its own: it serves, follows the list, and stays up."""
 
+import asyncio
 import contextlib
 import os
 import random
@@ -20,14 +21,15 @@ from blockd.config import Config, Endpoint, ResolverSection
 from blockd.errors import UnreachableError, UpstreamError
 from blockd.policy.store import Store
 from blockd.resolver import daemon, wire
+from blockd.resolver.reply import parse_reply
 from blockd.service import control
 from tests import topology
-from tests.resolver.messages import errors, query, raw, read, records
+from tests.ports import free_port
+from tests.resolver.messages import errors, query, raw, read, records, reply
 from tests.resolver.stub import (
     answer,
     delayed,
     dropping,
-    free_port,
     long_answer,
     silent,
     sockets,
@@ -416,3 +418,27 @@ def test_no_upstream_is_fatal_and_said(tmp_path, committing, content):
         daemon.start(
             lambda: config, Store(tmp_path / "state"), tmp_path / "run" / "sock", resolv_conf
         )
+
+
+@pytest.mark.parametrize(("later", "kept"), [("127.0.0.2", 1), ("127.0.0.3", 0)])
+def test_what_the_servers_of_an_earlier_resolv_conf_said_is_forgotten(tmp_path, later, kept):
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("nameserver 127.0.0.2\n")
+    config = Config(resolver=ResolverSection(listen=(Endpoint("127.0.0.1", 5300),)))
+    made = daemon.ResolverDaemon(
+        config, Store(tmp_path / "state"), lambda: config, resolv_conf, bytes(16)
+    )
+
+    async def reload():
+        made._forwarder = made._open_upstreams(config)
+        asked = query("www.example")
+        answer = parse_reply(
+            reply(asked, "www.example 60 A 198.18.0.1"), asked.index(b"\0\0\1\0\1") + 5
+        )
+        made._engine.keep(wire.parse_query(asked), answer, time.monotonic())
+        resolv_conf.write_text(f"nameserver {later}\n")
+        made._reconfigure()
+        made._close()
+        return len(made._engine.cache)
+
+    assert asyncio.run(reload()) == kept

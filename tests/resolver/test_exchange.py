@@ -12,6 +12,7 @@ A line reads `event -> command`; `-` is no command. Events:
 import itertools
 import random
 import struct
+import weakref
 
 import pytest
 from hypothesis import given, settings
@@ -114,7 +115,7 @@ class Play:
         if verb == "ask":
             hasty = "hasty" in words
             asked = parse_query(query(**ASKED["".join(word for word in words if word != "hasty")]))
-            command = found.ask(Waiter(asked, self.took, hasty), self.now)
+            command = found.ask(Waiter(asked, self.took, hasty=hasty), self.now)
         elif verb == "reply":
             upstream, channel, message = (
                 self.sent[int(words[1])] if "to" in words else self.sent[-1]
@@ -135,8 +136,9 @@ class Play:
             found.turn(self.now)
         return [command] if command is not None else []
 
-    def took(self, asked, answer):
-        self.answered.append((asked, answer))
+    def took(self, waiter, answer, now):
+        assert now == self.now
+        self.answered.append((waiter.query, answer))
 
     def flushed(self):
         """Take what is to be sent, and tell it."""
@@ -157,7 +159,7 @@ class Play:
         assert isinstance(command, Done)
         answer = command.answer
         for waiter in command.waiters:
-            waiter.done(waiter.query, answer)
+            waiter.done(waiter, answer, self.now)
         said = "stale" if answer is None else WHAT_RCODE[answer.rcode]
         if answer is not None and answer.options:
             said += f" {int.from_bytes(answer.options[4:6], 'big')}"
@@ -749,6 +751,57 @@ def test_exchanges_and_waiters_are_bounded(monkeypatch):
     ])  # fmt: skip
     # Such a failure says nothing of the name, so that it is not kept.
     assert [answer.lifetime for _, answer in stage.answered] == [0, 0, 60, 60]
+
+
+def answered_at_once(stage, name, *, hasty):
+    """Have a question asked and answered; returns a weak reference to who asked."""
+
+    def took(_waiter, _answer, _now):
+        """Stand for all that a client's question holds."""
+
+    stage.exchanges.ask(Waiter(parse_query(query(name)), took, hasty=hasty), stage.now)
+    stage.flushed()
+    upstream, channel, message = stage.sent[-1]
+    packet = made_reply(message, [])
+    assert stage.exchanges.received(upstream, channel, packet, stage.now) is not None
+    return weakref.ref(took)
+
+
+def test_what_is_over_is_not_held_until_its_time_would_have_been_up():
+    stage = Play("u")
+    found = [
+        answered_at_once(stage, f"n{number}.example", hasty=number % 2 == 0) for number in range(20)
+    ]
+    assert [each() for each in found] == [None] * 20
+    assert stage.perform("wait 5") == "-"
+    assert not any(stage.exchanges._due)
+    assert not stage.exchanges._early
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [  # the first one's time would be up 0.7 seconds after the beginning
+            "ask -> send 0", "wait 0.3 -> -", "reply -> done NOERROR", "ask -> send 0",
+            "wait 0.5 -> -", "wait 0.19 -> -", "wait 0.02 -> send 1",
+            "wait 1.29 -> -", "wait 0.02 -> send 0",
+        ],
+        [  # and that of its second try after 2.0
+            "ask -> send 0", "wait 0.7 -> send 1", "reply -> done NOERROR", "ask -> send 0",
+            "wait 0.7 -> send 1", "wait 0.7 -> -", "wait 0.59 -> -", "wait 0.02 -> send 0",
+        ],
+        [  # twice over
+            "ask -> send 0", "wait 0.1 -> -", "reply -> done NOERROR", "ask -> send 0",
+            "wait 0.1 -> -", "reply -> done NOERROR", "ask -> send 0", "wait 0.6 -> -",
+            "wait 0.09 -> -", "wait 0.02 -> send 1",
+        ],
+    ],
+)  # fmt: skip
+def test_a_question_that_is_asked_once_more_has_a_time_of_its_own(lines):
+    stage = play(lines)
+    assert stage.exchanges.health[0].timeouts == sum(
+        "wait" in line and "send" in line and line[-1] == "1" for line in lines
+    )
 
 
 WHATS = ["", "", "", *RCODES, "tc", "tc", "garbage", "formerr bare", "notimp bare"]

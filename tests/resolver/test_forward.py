@@ -54,7 +54,7 @@ def forwarding(scenario, behave=answer, zones=ZONES):
 def ask(forwarder, name):
     future = asyncio.get_running_loop().create_future()
     asked = wire.parse_query(query(name))
-    forwarder.forward(Waiter(asked, lambda _, answer: future.set_result(answer)))
+    forwarder.forward(Waiter(asked, lambda _waiter, answer, _now: future.set_result(answer)))
     return asyncio.wait_for(future, 10)
 
 
@@ -125,6 +125,20 @@ def test_closing_closes_all():
     forwarding(scenario, silent)
     assert len(sockets) == 4 * CHANNELS
     assert {sock.fileno() for sock in sockets} == {-1}
+
+
+def test_what_comes_after_a_retirement_is_answered_and_not_kept():
+    async def scenario(forwarder, *_):
+        kept = []
+        for each in (forwarder.default, *forwarder.zones.values()):
+            each._keep = lambda *arguments: kept.append(arguments)
+        asked = asyncio.ensure_future(ask(forwarder, "www.example"))
+        await until(lambda: len(forwarder))
+        forwarder.retire()
+        assert (await asked).rcode == wire.NOERROR
+        assert not kept
+
+    forwarding(scenario, delayed(0.1))
 
 
 def test_a_probe_asks_every_upstream_for_a_name_that_says_which_one_it_is():

@@ -7,7 +7,7 @@ from tests.resolver.messages import query
 
 def test_an_exchange_begins_unasked_and_as_the_client_wrote_it():
     asked = wire.parse_query(query("wWw.eXample"))
-    waiter = Waiter(asked, lambda _query, _answer: None)
+    waiter = Waiter(asked, lambda _waiter, _answer, _now: None)
     exchange = Exchange(asked, [waiter], 7.0)
     assert exchange.question == asked.question
     assert (exchange.started, exchange.sent_at, exchange.tries) == (7.0, 7.0, 0)

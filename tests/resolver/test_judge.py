@@ -17,7 +17,7 @@ from blockd import names
 from blockd.policy.reader import Policy, Verdict
 from blockd.policy.writer import write
 from blockd.resolver import reply, wire
-from blockd.resolver.judge import judge
+from blockd.resolver.judge import judge, listed_beside
 from blockd.watchlist import formats
 from blockd.watchlist.compile import compile_rules
 
@@ -195,7 +195,7 @@ def test_records_behind_the_answer_section_and_of_other_classes_do_not_count(pol
     listed = (wire.A, bytes((198, 18, 1, 1)))
     assert judge(raw(listed, count=0), query, policy, **BOTH) is None
     answer = raw(listed)
-    chaos = answer._replace(body=answer.body.replace(b"\0\1\0\1", b"\0\1\0\3"))
+    chaos = answer.changed(body=answer.body.replace(b"\0\1\0\1", b"\0\1\0\3"))
     assert judge(answer, query, policy, **BOTH) is not None
     assert judge(chaos, query, policy, **BOTH) is None
 
@@ -217,6 +217,39 @@ def test_lists_of_names_alone_and_of_prefixes_alone(policy_of, text, records, wa
 
 LISTED = names.parse("listed.example")
 BEHIND = 12 + len(asked().question) + 12  # the offset of the first record's data
+
+
+@pytest.mark.parametrize(
+    ("more", "listed", "always"),
+    [
+        ("mail.test. A 198.18.2.1", False, False),
+        ("mail.test. A 198.18.1.1", True, False),
+        ("mail.test. A 198.18.2.1 + mail.test. AAAA 2001:db8:1::1", True, False),
+        ("mail.test. A 198.18.1.2", False, False),
+        ("mail.test. A 198.18.1.4", True, True),
+        ("mail.test. A 198.18.1.6", False, False),
+        ("Mail.Listed.example. A 198.18.2.1", True, True),
+        ("ok.listed.example. A 198.18.1.1", False, False),
+        ("listed.example. TXT x", False, False),
+    ],
+)
+def test_additional_records_may_not_give_away_what_is_listed(policy, more, listed, always):
+    query = asked(qtype="MX")
+    message = dns.message.from_wire(bytes(4) + b"\0\1" + bytes(6) + query.question)
+    message.answer.append(dns.rrset.from_text(Q, 60, "IN", "MX", "10 mail.test."))
+    message.authority.append(dns.rrset.from_text("test.", 60, "IN", "NS", "ns.test."))
+    alone = len(message.to_wire())
+    for record in more.split(" + "):
+        owner, rtype, text = record.split(" ", 2)
+        message.additional.append(dns.rrset.from_text(owner, 60, "IN", rtype, text))
+    start = 12 + len(query.question)
+    answer = reply.parse_reply(message.to_wire(), start)
+    assert judge(answer, query, policy, **BOTH) is None
+    for given_checks, expected in ((True, listed), (False, always)):
+        begin = listed_beside(answer, query, policy, check_addresses=given_checks)
+        assert begin == (alone - start if expected else -1)
+
+
 MALFORMED = [
     (wire.CNAME, b""),
     (wire.CNAME, LISTED),  # runs on into the next record
@@ -262,7 +295,7 @@ def test_a_name_ends_with_its_record(policy, rtype, rdata):
     answer = raw((rtype, rdata), (wire.NS, b"\0"))
     cut = answer.body.rindex(b"\xc0\x0c")
     body = answer.body[:cut] + LISTED + b"\0" + answer.body[cut + 2 :]
-    assert judge(answer._replace(body=body), query, policy, **BOTH) is None
+    assert judge(answer.changed(body=body), query, policy, **BOTH) is None
 
 
 def test_a_name_of_several_pieces_is_too_long_as_well(policy):

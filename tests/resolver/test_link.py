@@ -2,9 +2,13 @@
 
 import asyncio
 import socket
+import weakref
+
+import pytest
 
 from blockd.resolver.frames import Frames, framed
 from blockd.resolver.link import Ask, Link
+from tests.resolver.streaming import until
 
 
 class Owner:
@@ -87,3 +91,17 @@ def test_an_answer_counts_once():
     ask.end(b"first")
     ask.end(None)
     assert answers == [b"first"]
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_a_connection_that_is_over_leaves_nothing_to_collect():
+    async def scenario():
+        owner = Owner()
+        link, theirs = await linked(owner)
+        left = weakref.ref(link), weakref.ref(link._transport)
+        del link
+        theirs.close()
+        await until(lambda: len(owner.events) == 2)
+        await until(lambda: left[0]() is left[1]() is None)
+
+    asyncio.run(scenario())

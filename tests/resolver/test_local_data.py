@@ -187,7 +187,7 @@ def test_a_garden_that_cannot_be_reached_is_still_no_way_to_the_listed_name():
     assert (message.rcode(), data(message)) == (0, ["CNAME garden.example."])
     blocked = [answers.EDE_FORGED, answers.EDE_BLOCKED]
     assert errors(message) == [*blocked, answers.EDE_NO_REACHABLE]
-    failed = upstream(rcode=dns.rcode.SERVFAIL)._replace(
+    failed = upstream(rcode=dns.rcode.SERVFAIL).changed(
         options=answers.extended_error(answers.EDE_NETWORK, "why")
     )
     message = spliced(query(), rule(GARDEN), failed)

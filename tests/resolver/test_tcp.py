@@ -20,6 +20,7 @@ from blockd.resolver.engine import Engine
 from blockd.resolver.reply import parse_reply
 from blockd.resolver.tcp import TcpListener
 from tests.resolver.messages import errors, query, raw, read, records, reply
+from tests.resolver.records import give
 from tests.resolver.stub import until
 
 DEADLINE = 10
@@ -89,7 +90,7 @@ def answers(waiter, address="198.18.0.80"):
     packet = wire.HEADER.pack(1, 0, 1, 0, 0, 0) + waiter.query.question
     name = read(packet).question[0].name
     said = parse_reply(reply(packet, f"{name} 60 A {address}"), len(packet))
-    waiter.done(waiter.query, said)
+    give(waiter, said)
 
 
 def test_listed_names_are_sinkholed_without_a_limit_of_size(engine):
@@ -155,7 +156,7 @@ def test_a_long_answer_is_whole(engine):
             client.send(packet)
             await until(lambda: waiting)
             said = parse_reply(reply(packet, *zone), 12 + len(waiting[0].query.question))
-            waiting[0].done(waiting[0].query, said)
+            give(waiting[0], said)
             assert len(records(read(await client.receive()).answer)) == 1000
 
     asyncio.run(scenario())

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import os
+import resource
 import socket
 import time
 from functools import partial
@@ -16,6 +18,7 @@ from blockd.resolver.counters import Histogram
 from blockd.resolver.exchange import Waiter
 from blockd.resolver.upstreams import Upstreams
 from blockd.terms import Strategy
+from tests.ports import free_port
 from tests.resolver import stub
 from tests.resolver.messages import query, read
 from tests.resolver.stub import (
@@ -25,7 +28,6 @@ from tests.resolver.stub import (
     dropping,
     elsewhere,
     failing,
-    free_port,
     garbage,
     long_answer,
     silent,
@@ -59,7 +61,9 @@ class Asker:
     def start(self, packet, *, hasty=False):
         future = asyncio.get_running_loop().create_future()
         asked = wire.parse_query(packet)
-        self.upstreams.forward(Waiter(asked, lambda _, answer: future.set_result(answer), hasty))
+        self.upstreams.forward(
+            Waiter(asked, lambda _waiter, answer, _now: future.set_result(answer), hasty=hasty)
+        )
         return future
 
     async def ask(self, packet, **more):
@@ -274,6 +278,36 @@ def test_an_upstream_that_there_is_no_route_to_is_passed_over():
             assert shown(await asker.ask(query())) == ONE
 
     asking(scenario, answer)
+
+
+def test_where_no_descriptor_is_left_a_later_question_opens_the_socket():
+    async def scenario(_, one):
+        free = os.dup(0)
+        os.close(free)
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+        try:
+            asker = Asker(one.upstream)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        with contextlib.closing(asker.upstreams):
+            assert asker.upstreams._sockets[0] == [None] * upstreams.CHANNELS
+            assert shown(await asker.ask(query())) == ONE
+
+    asking(scenario, answer)
+
+
+def test_a_mistake_with_one_answer_costs_no_later_question_its_next_try():
+    async def scenario(asker, _):
+        loop = asyncio.get_running_loop()
+        mistakes = []
+        loop.set_exception_handler(lambda _loop, context: mistakes.append(context["exception"]))
+        wrong = asker.start(query("a.example"))
+        wrong.cancel()  # so that its result cannot be set
+        await until(lambda: mistakes)
+        assert shown(await asker.ask(query("b.example"))) == NONE
+
+    asking(scenario, silent)
 
 
 def shares(strategy, *behaviours, count=200, warm=20):

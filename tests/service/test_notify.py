@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from blockd.service import notify as service
 from blockd.service.notify import notify, reloading
 
 
@@ -60,3 +61,18 @@ def test_a_manager_that_has_gone_is_survived(manager, tmp_path, monkeypatch):
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     manager.close()
     notify("READY=1")
+
+
+def test_a_manager_that_does_not_read_stops_nobody(manager, tmp_path, monkeypatch):
+    manager.bind(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setattr(service, "_PATIENCE", 3600)
+    taken = [notify(f"STATUS=generation {number}") for number in range(1000)]
+    assert taken == sorted(taken, reverse=True)  # a few of them fit its queue
+    assert not taken[-1]
+    monkeypatch.setattr(service, "_PATIENCE", 0.2)
+    spent = time.process_time()
+    assert not notify("READY=1")
+    assert time.process_time() - spent < 0.1  # it sleeps
+    assert heard(manager) == ["STATUS=generation 0"]
+    assert notify("READY=1")

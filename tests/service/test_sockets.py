@@ -11,7 +11,7 @@ import pytest
 from blockd.config import Endpoint
 from blockd.errors import ConfigError
 from blockd.service import sockets
-from tests.cli.program import free_port
+from tests.ports import free_port
 
 UDP, TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
 
