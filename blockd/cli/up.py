@@ -18,7 +18,7 @@ def up(given: Setting) -> None:
 
     from blockd.service.children import Children  # noqa: PLC0415
 
-    output.note(f"lists: {', '.join(given.config.list.paths)}")
+    output.note(f"lists: {', '.join(given.config.list.places)}")
     output.note(f"state: {given.state}")
     verbs = ["watch", "resolve"]
     with_routes = given.config.routes.enabled and _permitted(given)
@@ -46,7 +46,7 @@ def _permitted(given: Setting) -> bool:
     from blockd.routes.kernel import Kernel  # noqa: PLC0415
 
     routes = given.config.routes
-    with Kernel(routes.table, routes.protocol, brief=True) as kernel:
+    with Kernel(routes.table, routes.protocol) as kernel:
         return kernel.permitted()
 
 
@@ -73,9 +73,9 @@ def _show_plan(given: Setting) -> None:
 
 def _withdraw(given: Setting) -> None:
     from blockd.errors import KernelError  # noqa: PLC0415
-    from blockd.routes import once  # noqa: PLC0415
+    from blockd.routes.withdraw import withdraw  # noqa: PLC0415
 
     try:
-        output.note(f"routes: {once.withdraw(given.config)} withdrawn")
+        output.note(f"routes: {withdraw(given.config.routes).routes} withdrawn")
     except KernelError as error:
         output.note(f"routes: {error}")

@@ -6,6 +6,7 @@ start-up nothing but a signal ends it, and it leaves its routes in force when it
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import time
@@ -18,7 +19,8 @@ from blockd.config import Config
 from blockd.errors import BlockdError, KernelError
 from blockd.policy.store import Store
 from blockd.routes.alone import Alone
-from blockd.routes.events import Events, Touched
+from blockd.routes.events import News
+from blockd.routes.listening import EVERYTHING, Listening
 from blockd.routes.plane import Plane
 from blockd.service import control
 from blockd.service.notify import notify, reloading
@@ -26,8 +28,12 @@ from blockd.service.notify import notify, reloading
 PERIOD = 30.0
 """Seconds between scans that nothing asked for, since notices can get lost."""
 
+COLLECT = (200_000, 20, 100)
+"""Thresholds of the cyclic collector. A hundred thousand routes are many objects and no cycles:
+looked through less often, a scan takes two thirds of the time."""
+
 _RETRY = 1.0  # seconds until the next attempt after the kernel failed
-_ALL = Touched.ROUTES | Touched.RULES | Touched.HOST
+_APPEARS = Mask.MOVED_TO | Mask.CREATE
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = logging.getLogger("blockd.routes")
@@ -54,39 +60,50 @@ async def run(
         StoreError, GuardError: at start alone: the store, its generation or the control
             socket cannot be used.
     """
-    alone = Alone(config.routes.table, netns)
+    gc.set_threshold(*COLLECT)
+    loop = asyncio.get_running_loop()
     plane = Plane(config, store, netns)
     wake, stop, hung_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
     _on_signals(wake, stop, hung_up)
-    listening = _Listening(plane, wake)
+    listening = Listening(plane, wake)
     watching = asyncio.create_task(_watch(store.state, wake.set))
     server = None
+    alone = contextlib.ExitStack()
     try:
+        # Both tables are ours: neither may be another's.
+        for table in (config.routes.table, config.routes.table + 1):
+            held = alone.enter_context(contextlib.closing(Alone(table, netns)))
+            loop.add_reader(held, held.turn_away)
+            alone.callback(loop.remove_reader, held)
         plane.open()
         plane.require_permission()
         listening.start()
-        await asyncio.to_thread(plane.follow, _ALL)
+        await asyncio.to_thread(plane.follow, EVERYTHING)
+        listening.narrow()
         server = await control.serve(socket, plane.status)
-        ready = _announce(plane, ready=False)
+        said, ready = _announce(plane, "", ready=False)
+        ended = time.monotonic()
         while True:
-            touched = await listening.next(PERIOD)
+            news = await listening.next(PERIOD, plane.postponed)
             if stop.is_set():
                 return
             started = time.monotonic()
             if hung_up.is_set():
                 hung_up.clear()
-                touched, ready = _ALL, False
+                news, ready = news + EVERYTHING, False
                 reloading()
                 plane.reread(reload or (lambda: config))
-            await _step(plane, listening, touched, stop)
-            ready = _announce(plane, ready=ready)
-            # A storm of changes gets at most half of a core; a single one is mended at once.
-            await _pause(stop, min(time.monotonic() - started, 1.0))
+            await _step(plane, listening, news, stop)
+            said, ready = _announce(plane, said, ready=ready)
+            # A storm of changes gets at most half of a core; after a rest, one is mended at once.
+            rested, worked = started - ended, time.monotonic() - started
+            await _pause(stop, min(worked - rested, 1.0))
+            ended = time.monotonic()
     finally:
         notify("STOPPING=1")
         watching.cancel()
         for number in _SIGNALS:
-            asyncio.get_running_loop().remove_signal_handler(number)
+            loop.remove_signal_handler(number)
         if server is not None:
             server.close()
             _forget(socket)
@@ -105,30 +122,36 @@ def _on_signals(wake: asyncio.Event, stop: asyncio.Event, hung_up: asyncio.Event
         asyncio.get_running_loop().add_signal_handler(number, raise_flag, flag)
 
 
-async def _step(
-    plane: Plane, listening: "_Listening", touched: Touched, stop: asyncio.Event
-) -> None:
-    """Make one pass; what goes wrong is told, and tried again later."""
+async def _step(plane: Plane, listening: Listening, news: News, stop: asyncio.Event) -> None:
+    """Make one pass; what goes wrong is told, and tried again."""
+    renewed = listening.lost
     try:
-        if listening.lost:
+        if renewed:
             listening.renew()
-            touched = _ALL
-        await asyncio.to_thread(plane.follow, touched)
+            news = EVERYTHING
+        await asyncio.to_thread(plane.follow, news)
+        listening.narrow()
     except (KernelError, OSError) as error:
         plane.note("kernel", str(error))
         listening.stop()
-        await _pause(stop, _RETRY)
+        if renewed:  # sockets die, and are made anew at once; it was not that
+            await _pause(stop, _RETRY)
     except BlockdError as error:
         plane.note("list", f"{error}")
-        listening.again(_ALL)
+        listening.again(EVERYTHING)
 
 
-def _announce(plane: Plane, *, ready: bool) -> bool:
-    """Tell systemd how it stands, and READY=1 once after a start or reload; return if told."""
-    notify(f"STATUS={plane.summary}")
+def _announce(plane: Plane, said: str, *, ready: bool) -> tuple[str, bool]:
+    """Tell systemd how it stands, where that is new, and READY=1 once after a start or reload.
+
+    Returns what it was told: what a busy manager does not take is told after the next pass.
+    """
+    summary = plane.summary
+    if summary != said and notify(f"STATUS={summary}"):
+        said = summary
     if plane.ready and not ready:
         notify("READY=1")
-    return plane.ready
+    return said, plane.ready
 
 
 def _forget(socket: Path) -> None:
@@ -136,78 +159,33 @@ def _forget(socket: Path) -> None:
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    if seconds <= 0:
+        return
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
 
 
 async def _watch(state: Path, changed: Callable[[], None]) -> None:
-    """Call back whenever the name `current` is replaced in the state directory."""
+    """Call back whenever the name `current` is replaced in the state directory.
+
+    Where that is not there yet, its nearest ancestor tells when there is more of the path.
+    """
     while True:
+        place = _nearest(state)
         try:
             with Inotify() as notices:
-                notices.add_watch(state, Mask.MOVED_TO | Mask.CREATE | Mask.ONLYDIR)
+                notices.add_watch(place, _APPEARS | Mask.DELETE_SELF | Mask.MOVE_SELF)
+                if place != _nearest(state):
+                    continue  # it came in between
                 changed()  # whatever happened before the watch stood
                 async for notice in notices:
+                    if place != state or not notice.mask & _APPEARS:
+                        break
                     if str(notice.name) == "current":
                         changed()
         except OSError:
-            await asyncio.sleep(1)  # not there yet; the timer's passes look as well
+            await asyncio.sleep(1)  # no more watches to be had; the timer's passes look as well
 
 
-class _Listening:
-    """The subscription to the kernel's notices; lost when they overflow, until it is renewed."""
-
-    def __init__(self, plane: Plane, wake: asyncio.Event) -> None:
-        self._plane = plane
-        self._wake = wake
-        self._events: Events | None = None
-        self._touched = Touched.NOTHING
-
-    @property
-    def lost(self) -> bool:
-        """Whether nothing is heard at present."""
-        return self._events is None
-
-    def start(self) -> None:
-        """Subscribe."""
-        self._events = self._plane.events()
-        asyncio.get_running_loop().add_reader(self._events.fileno(), self._read)
-
-    def stop(self) -> None:
-        """Unsubscribe, and have the next pass made at once."""
-        if self._events is not None:
-            asyncio.get_running_loop().remove_reader(self._events.fileno())
-            self._events.close()
-            self._events = None
-        self.again(_ALL)
-
-    def renew(self) -> None:
-        """Open both sockets anew; raises KernelError if that fails."""
-        self.stop()
-        self._plane.open()
-        self.start()
-
-    def again(self, touched: Touched) -> None:
-        """Have a pass made soon."""
-        self._touched |= touched
-        self._wake.set()
-
-    def _read(self) -> None:
-        try:
-            touched = self._events.read() if self._events else Touched.NOTHING
-        except KernelError as error:
-            _log.warning("%s", error)
-            self.stop()
-            return
-        if touched:
-            self.again(touched)
-
-    async def next(self, patience: float) -> Touched:
-        """Return what was touched, once something is or the patience of seconds is over."""
-        try:
-            await asyncio.wait_for(self._wake.wait(), patience)
-        except TimeoutError:
-            self._touched = _ALL
-        self._wake.clear()
-        touched, self._touched = self._touched, Touched.NOTHING
-        return touched
+def _nearest(state: Path) -> Path:
+    return next(each for each in (state, *state.absolute().parents) if each.is_dir())

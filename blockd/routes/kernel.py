@@ -1,34 +1,24 @@
-"""The kernel's side: a netlink socket, complete dumps, batches of changes, lookups.
+"""The kernel's tables of ours: complete dumps, batches of changes, lookups, the host's facts.
 
-The only importer of pyroute2, which opens the sockets, in a named network namespace too. It
-decides nothing: plans come from `plan`, bytes from `messages`, what is told unasked from `events`.
+It decides nothing: plans come from `plan` and `swap`, bytes from `messages`, what is told
+unasked from `events`; the socket is `netlink`'s.
 """
 
 import errno
 import os
-import socket
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Self, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from blockd import prefixes
 from blockd.errors import KernelError
 from blockd.prefixes import Prefix
-from blockd.routes import facts, messages
-from blockd.routes.plan import FibRule, Install, Plan, Route, RulePlan, changes
+from blockd.routes import bypass, host, messages
+from blockd.routes.model import FibRule, Install, Kind, Plan, Route, RulePlan
+from blockd.routes.netlink import Netlink
+from blockd.routes.plan import changes
 
 BATCH = 200
 """Changes in one datagram: without room for more, about 256 error answers fit the socket."""
-
-_MAIN = 254  # RT_TABLE_MAIN
-_SOL_NETLINK = 270
-_EXTENDED_ACK_CAPPED, _STRICT_DUMPS = 10, 12  # NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK
-_RECEIVE_FORCED = 33  # SO_RCVBUFFORCE
-_PATIENCE = 10.0  # seconds; the kernel answers a batch within the call that sends it
-_DUMP_ATTEMPTS = 5
-# What a dump answers where there is no such table yet, or no such family on this host.
-_NOTHING_THERE = frozenset({errno.ENOENT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP})
-
-T = TypeVar("T")
 
 
 class Refusal(NamedTuple):
@@ -55,122 +45,105 @@ class Lookup(NamedTuple):
     """What a program on the gateway gets from connect(2); 0 where it gets through."""
 
 
-def open_socket(
-    netns: str | None = None, room: int = 1 << 20, *, brief: bool = False
-) -> socket.socket:
-    """Return a netlink socket with room for that many octets of answers.
+class Kernel(Netlink):
+    """Two tables and their rules. After a KernelError from a dead socket: make a new one."""
 
-    Args:
-        netns: a network namespace by name (which takes CAP_SYS_ADMIN); None: this one.
-        room: octets; beyond what the host allows everyone only with CAP_NET_ADMIN.
-        brief: for a question or two: a bare socket, since importing pyroute2 takes longer
-            (0.14 s) than the whole of `blockd explain` may.
-
-    Raises:
-        KernelError: there is no such namespace, or it may not be entered.
-    """
-    try:
-        if brief and netns is None:
-            opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        else:
-            from pyroute2 import netns as namespaces  # noqa: PLC0415 - see `brief`
-
-            opened = namespaces.create_socket(
-                netns, socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE, flags=0
-            )
-    except (OSError, TimeoutError) as error:
-        place = f" in the network namespace {netns!r}" if netns else ""
-        raise KernelError(f"no netlink socket{place}: {error}; look at `ip netns list`") from None
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, _RECEIVE_FORCED, room)
-    except PermissionError:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-    return opened
-
-
-class Kernel:
-    """One table and its rules. After a KernelError from a dead socket: close, make a new one."""
-
-    def __init__(
-        self, table: int, protocol: int, netns: str | None = None, *, brief: bool = False
-    ) -> None:
+    def __init__(self, table: int, protocol: int, netns: str | None = None) -> None:
         """Open a socket; nothing is asked or changed yet.
 
         Args:
-            table: the number of our route table.
+            table: the number of our route table; the next number is ours as well.
             protocol: the number that marks routes and rules as ours (rtm_protocol).
             netns: a network namespace by name; None: this one.
-            brief: see `open_socket`.
         """
+        super().__init__(netns)
         self.table = table
+        self.tables = (table, table + 1)
         self.protocol = protocol
-        self.netns = netns
-        self._sequence = 0
-        self._socket = open_socket(netns, brief=brief)
-        self._socket.setsockopt(_SOL_NETLINK, _EXTENDED_ACK_CAPPED, 1)
-        self._socket.setsockopt(_SOL_NETLINK, _STRICT_DUMPS, 1)
-        self._socket.bind((0, 0))
-        self._socket.settimeout(_PATIENCE)
-        self.port: int = self._socket.getsockname()[0]
-        """Which sender the kernel names in notices about our own changes."""
 
-    def close(self) -> None:
-        """Close the socket; routes and rules stay."""
-        self._socket.close()
+    def routes(self, table: int | None = None, family: int | None = None) -> list[Route]:
+        """Return every route of a table of ours; complete or a KernelError.
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def routes(self) -> list[Route]:
-        """Return every route of our table, in both families; complete or a KernelError."""
+        Args:
+            table: the first of ours without.
+            family: 4 or 6; both without.
+        """
+        wanted = self.table if table is None else table
         found: list[Route] = []
-        for family in (4, 6):
-            dumped = self._dump(
-                lambda sequence, family=family: messages.pack_dump(family, self.table, sequence),  # type: ignore[misc]
-                messages.NEW_ROUTE,
-                messages.parse_route,
-            )
-            found += [route for table, route in dumped if table == self.table]
+        for each in (4, 6) if family is None else (family,):
+
+            def request(sequence: int, each: int = each) -> bytes:
+                return messages.pack_dump(each, wanted, sequence)
+
+            dumped = self._dump(request, messages.NEW_ROUTE, messages.parse_route)
+            found += [route for table, route in dumped if table == wanted]
         return found
 
     def rules(self) -> list[FibRule]:
-        """Return every routing policy rule, in both families."""
+        """Return every routing policy rule, in both families, in the order of their lookup."""
         found: list[FibRule] = []
         for family in (4, 6):
-            found += self._dump(
-                lambda sequence, family=family: messages.pack_rule_dump(family, sequence),  # type: ignore[misc]
-                messages.NEW_RULE,
-                messages.parse_rule,
-            )
+
+            def request(sequence: int, family: int = family) -> bytes:
+                return messages.pack_rule_dump(family, sequence)
+
+            found += self._dump(request, messages.NEW_RULE, messages.parse_rule)
         return found
 
     def facts(self) -> dict[Prefix, str]:
-        """Return what the host itself needs: its addresses, connected networks, next hops."""
+        """Return what the host itself needs: the facts of `host_facts` and `elsewhere`."""
+        return self.elsewhere(self.tables_elsewhere(self.rules())) | self.host_facts()
+
+    def host_facts(self) -> dict[Prefix, str]:
+        """Return addresses, connected networks, ends of tunnels, gateways of nexthop objects."""
         found: dict[Prefix, str] = {}
-        for each in self._dump(
-            messages.pack_address_dump,
-            messages.NEW_ADDRESS,
-            lambda *at: list(facts.of_address(*at)),
+        for request, message, parse in (
+            (messages.pack_nexthop_dump, messages.NEW_NEXTHOP, host.of_nexthop),
+            (messages.pack_link_dump, messages.NEW_LINK, host.of_link),
+            (messages.pack_address_dump, messages.NEW_ADDRESS, host.of_address),
         ):
-            found = dict(each) | found
-        for family in (4, 6):
-            for each in self._dump(
-                lambda sequence, family=family: messages.pack_dump(family, _MAIN, sequence),  # type: ignore[misc]
-                messages.NEW_ROUTE,
-                lambda *at: list(facts.of_main_route(*at)),
-            ):
-                for prefix, why in each:
-                    found.setdefault(prefix, why)
+            for each in self._dump(request, message, lambda *at, parse=parse: list(parse(*at))):
+                found.update(each)
         return found
 
-    def apply(self, plan: Plan) -> list[Refusal]:
+    def tables_elsewhere(self, rules: Iterable[FibRule]) -> dict[int, set[int]]:
+        """Return by family which tables of others the host goes by: rules' and VRFs'."""
+        known = list(rules)
+        tables = bypass.looked_up(known, self.tables)
+        if any(rule.action == "l3mdev" for rule in known):
+            vrfs = self._dump(messages.pack_link_dump, messages.NEW_LINK, host.vrf_table)
+            for family in (4, 6):
+                tables[family].update(vrfs)
+        return tables
+
+    def elsewhere(self, tables: Mapping[int, Iterable[int]]) -> dict[Prefix, str]:
+        """Return next hops and connected networks of the routes in others' tables.
+
+        Args:
+            tables: by family, see `tables_elsewhere`.
+        """
+        found: dict[Prefix, str] = {}
+        for family, numbers in tables.items():
+            for number in numbers:
+                # Null routes and the like have neither; the kernel keeps them to itself.
+                def request(sequence: int, family: int = family, number: int = number) -> bytes:
+                    return messages.pack_dump(family, number, sequence, messages.UNICAST)
+
+                parse = host.Passing().of_route
+                for each in self._dump(request, messages.NEW_ROUTE, parse):
+                    for prefix, why in each:
+                        found.setdefault(prefix, why)
+        return found
+
+    def apply(self, plan: Plan, table: int | None = None) -> list[Refusal]:
         """Carry out a plan in its order; return what the kernel did not do.
 
         A route that was already gone is no refusal. One that a stranger put there in the
         meantime is (EEXIST); it stays untouched.
+
+        Args:
+            plan: the changes.
+            table: which of our tables they are for; the first without.
 
         Raises:
             KernelError: not permitted, or the socket is dead.
@@ -178,17 +151,19 @@ class Kernel:
         todo = list(changes(plan))
         refused: list[Refusal] = []
         for start in range(0, len(todo), BATCH):
-            refused += self._apply_batch(todo[start : start + BATCH])
+            refused += self._apply_batch(
+                todo[start : start + BATCH], self.table if table is None else table
+            )
         return refused
 
-    def _apply_batch(self, batch: Sequence[Install | Route]) -> list[Refusal]:
+    def _apply_batch(self, batch: Sequence[Install | Route], table: int) -> list[Refusal]:
         first = self._sequence + 1
         self._sequence += len(batch)
         last = self._sequence
         # Errors are answered in any case; one acknowledgement at the end proves the rest.
         datagram = b"".join(
             messages.pack_change(
-                change, self.table, self.protocol, sequence, messages.ACK if sequence == last else 0
+                change, table, self.protocol, sequence, messages.ACK if sequence == last else 0
             )
             for sequence, change in enumerate(batch, first)
         )
@@ -201,14 +176,23 @@ class Kernel:
                 refused.append(Refusal(change, code))
         return refused
 
-    def apply_rules(self, plan: RulePlan, preference: int) -> list[Refusal]:
-        """Add and remove rules; return what the kernel did not do."""
+    def apply_rules(
+        self, plan: RulePlan, preference: int, table: int | None = None
+    ) -> list[Refusal]:
+        """Add rules that look a table up, then remove rules; return what the kernel did not do.
+
+        Where a rule cannot be added, none of its family is removed.
+        """
+        target = self.table if table is None else table
         wanted = [
-            (FibRule(family, preference, self.table, self.protocol, plain=True), True)
+            (FibRule(family, preference, target, self.protocol, plain=True), True)
             for family in plan.add
         ]
-        refused = []
+        refused: list[Refusal] = []
+        failed: set[int] = set()
         for rule, add in [*wanted, *((rule, False) for rule in plan.remove)]:
+            if rule.family in failed:
+                continue
             sequence = self._next()
             message = messages.pack_rule(rule, sequence, add=add)
             for _, code in self._errors(message, sequence, sequence):
@@ -216,6 +200,7 @@ class Kernel:
                     raise _not_permitted()
                 if code not in {errno.EEXIST, errno.ENOENT}:
                     refused.append(Refusal(rule, code))
+                    failed.add(rule.family)
         return refused
 
     def permitted(self) -> bool:
@@ -229,102 +214,46 @@ class Kernel:
         if not self.permitted():
             raise _not_permitted()
 
-    def lookup(self, address: Prefix) -> Lookup:
-        """Return what a packet from this host to an address meets (RTM_GETROUTE).
+    def lookup(self, address: Prefix, source: Prefix | None = None, link: int = 0) -> Lookup:
+        """Return what a packet to an address meets (RTM_GETROUTE).
 
-        Where the kernel answers with an error alone, as IPv4 does for null routes, our table
-        is searched for the route behind it.
+        Where the kernel answers with an error alone, as IPv4 does for null routes, our tables
+        are searched for the route behind it.
 
         Args:
             address: a prefix of full length.
+            source: where the packet comes from, as a prefix of full length; None: this host.
+            link: the index of the interface that it comes in by, where it has a source.
         """
         sequence = self._next()
-        self._send(messages.pack_lookup(address, sequence))
+        self._send(messages.pack_lookup(address, sequence, source, link))
         for data, message, start, end in self._answers(sequence):
             if message == messages.NEW_ROUTE:
                 kind, table, prefix = messages.parse_lookup(data, start, end)
-                return Lookup(kind, table, prefix, _ERRNO.get(kind, 0))
+                return Lookup(kind, table, prefix, ERRNO.get(kind, 0))
             code = messages.error_of(data, start)
-            held = {r.prefix: r for r in self.routes() if r.kind}
-            match = prefixes.longest_match(address, held)
-            if match and match[1].kind and _ERRNO.get(match[1].kind) == code:
-                return Lookup(str(match[1].kind), self.table, match[0], code)
-            return Lookup("none", None, None, code)
+            return self._behind(address, code) or Lookup("none", None, None, code)
         raise KernelError("the kernel gave no answer to a route lookup; try again")
 
-    def _next(self) -> int:
-        self._sequence += 1
-        return self._sequence
-
-    def _dump(
-        self,
-        request: Callable[[int], bytes],
-        message: int,
-        parse: Callable[[bytes, int, int], T | None],
-    ) -> list[T]:
-        for _ in range(_DUMP_ATTEMPTS):
-            sequence = self._next()
-            self._send(request(sequence))
-            found: list[T] = []
-            interrupted = False
-            for data, kind, start, end in self._answers(sequence):
-                if kind == message:
-                    # Header flags: two octets, ten before the payload.
-                    interrupted |= bool(data[start - 10] & messages.DUMP_INTERRUPTED)
-                    item = parse(data, start, end)
-                    if item is not None:
-                        found.append(item)
-                    continue
-                interrupted |= bool(data[start - 10] & messages.DUMP_INTERRUPTED)
-                code = messages.error_of(data, start)
-                if code and code not in _NOTHING_THERE:
-                    raise KernelError(f"the kernel gave no dump: {os.strerror(code)}; try again")
-                if kind == messages.DONE or code:
-                    break
-            if not interrupted:
-                return found
-        raise KernelError(
-            "the kernel's tables changed during each of five dumps; nothing is planned from"
-            " an incomplete one, the next scan tries again"
-        )
-
-    def _errors(self, datagram: bytes, first: int, last: int) -> Iterator[tuple[int, int]]:
-        self._send(datagram)
-        for data in self._datagrams():
-            for message, _, sequence, start, _ in messages.split(data):
-                if message != messages.ERROR or not first <= sequence <= last:
-                    continue  # late answers to an earlier request that ran out of time
-                code = messages.error_of(data, start)
-                if code:
-                    yield sequence, code
-                if sequence == last:
-                    return
-
-    def _answers(self, wanted: int) -> Iterator[tuple[bytes, int, int, int]]:
-        for data in self._datagrams():
-            for message, _, sequence, start, end in messages.split(data):
-                if sequence == wanted:
-                    yield data, message, start, end
-
-    def _send(self, datagram: bytes) -> None:
-        try:
-            self._socket.send(datagram)
-        except OSError as error:
-            raise _dead(error) from None
-
-    def _datagrams(self) -> Iterator[bytes]:
-        while True:
-            try:
-                yield self._socket.recv(1 << 16)
-            except OSError as error:
-                raise _dead(error) from None
+    def _behind(self, address: Prefix, code: int) -> Lookup | None:
+        if code not in ERRNO.values():
+            return None
+        ruled = [r.table for r in self.rules() if r.plain and r.family == address.family]
+        # First those that rules look up, in their order.
+        for table in dict.fromkeys((*(t for t in ruled if t in self.tables), *self.tables)):
+            held = {r.prefix: r.kind for r in self.routes(table, address.family) if r.kind}
+            match = prefixes.longest_match(address, held)
+            if match and match[1] is not Kind.THROW and ERRNO.get(match[1]) == code:
+                return Lookup(str(match[1]), table, match[0], code)
+        return None
 
 
-_ERRNO = {
+ERRNO = {
     "blackhole": errno.EINVAL,
     "unreachable": errno.EHOSTUNREACH,
     "prohibit": errno.EACCES,
 }
+"""What connect(2) gives for each type of null route."""
 
 
 def _not_permitted() -> KernelError:
@@ -332,7 +261,3 @@ def _not_permitted() -> KernelError:
         "the kernel does not permit this process to change routes: run it as root, or by"
         " blockd-routes.service, which has CAP_NET_ADMIN"
     )
-
-
-def _dead(error: OSError) -> KernelError:
-    return KernelError(f"the netlink socket failed: {error.strerror or error}; it is opened anew")

@@ -1,6 +1,7 @@
-"""What the command line does with routes on its own: show a plan, withdraw everything.
+"""The plan that the daemon would carry out at this moment, for the command line to show.
 
-Runs to its end without a daemon; `daemon` uses the facts of the host from here.
+Runs to its end without a daemon; `daemon` uses the facts of the host from here. Taking all back
+is `withdraw`.
 """
 
 from collections.abc import Iterable
@@ -8,15 +9,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from blockd.config import Config
-from blockd.errors import KernelError
 from blockd.policy.reader import Policy
 from blockd.prefixes import Prefix
-from blockd.routes import facts, show
+from blockd.routes import bypass, facts, show, swap
 from blockd.routes.kernel import Kernel
-from blockd.routes.plan import Cut, RulePlan, desired, diff, diff_rules, with_holes
+from blockd.routes.model import Cut
+from blockd.routes.plan import desired, with_holes
 from blockd.watchlist.model import PrefixEntry
 
-_RESOLV_CONF = Path("/etc/resolv.conf")
+_RESOLV_CONFS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+"""systemd-resolved names itself in the first, and in the second the servers that it asks."""
 
 
 class PlanText(NamedTuple):
@@ -31,13 +33,19 @@ class PlanText(NamedTuple):
 
 def host_facts(kernel: Kernel, config: Config) -> dict[Prefix, str]:
     """Return everything that must stay reachable on this host, with the reasons."""
-    configured = facts.configured(config, _resolv_conf())
-    return facts.merged((facts.special(), configured, kernel.facts()))
+    return facts.merged((configured_facts(config), kernel.facts()))
 
 
-def _resolv_conf() -> str:
+def configured_facts(config: Config) -> dict[Prefix, str]:
+    """Return what no packet goes to, what the configuration protects, and the upstreams."""
+    return facts.merged(
+        (facts.special(), facts.configured(config, "\n".join(map(_text, _RESOLV_CONFS))))
+    )
+
+
+def _text(path: Path) -> str:
     try:
-        return _RESOLV_CONF.read_text(errors="replace")
+        return path.read_text(errors="replace")
     except OSError:
         return ""
 
@@ -48,11 +56,16 @@ def configured_cuts(config: Config, entries: Iterable[PrefixEntry]) -> tuple[Cut
     What the host's own addresses and next hops add is seen by `plan_now`.
 
     Raises:
-        GuardError: the entries cover the whole of IPv4 or IPv6.
+        GuardError: the entries cover more than half of IPv4 or IPv6.
     """
-    protected = facts.merged((facts.special(), facts.configured(config, _resolv_conf())))
     wanted = desired(((entry.prefix, entry.rule) for entry in entries), config.routes.type)
-    return with_holes(wanted, protected)[1]
+    return with_holes(wanted, configured_facts(config))[1]
+
+
+def cuts_now(config: Config, policy: Policy, kernel: Kernel) -> tuple[Cut, ...]:
+    """Return what became of listed prefixes that touch what this host needs at this moment."""
+    entries = ((entry.prefix, entry.rule) for entry in policy.prefixes())
+    return with_holes(desired(entries, config.routes.type), host_facts(kernel, config))[1]
 
 
 def plan_now(config: Config, policy: Policy, netns: str | None = None) -> PlanText:
@@ -61,39 +74,22 @@ def plan_now(config: Config, policy: Policy, netns: str | None = None) -> PlanTe
     with Kernel(routes.table, routes.protocol, netns) as kernel:
         entries = ((entry.prefix, entry.rule) for entry in policy.prefixes())
         wanted, cuts = with_holes(desired(entries, routes.type), host_facts(kernel, config))
-        plan = diff(wanted, kernel.routes(), routes.protocol)
-        rules = diff_rules(kernel.rules(), routes.table, routes.preference, routes.protocol)
-    batches = [
-        show.batch(
-            plan,
-            rules,
-            family=family,
-            table=routes.table,
-            preference=routes.preference,
-            protocol=routes.protocol,
+        rules = kernel.rules()
+        four, six = (
+            swap.decide(
+                family,
+                {prefix: kind for prefix, kind in wanted.items() if prefix.family == family},
+                {table: kernel.routes(table, family) for table in kernel.tables},
+                rules,
+                table=routes.table,
+                preference=routes.preference,
+                protocol=routes.protocol,
+            )
+            for family in (4, 6)
         )
-        for family in (4, 6)
-    ]
-    return PlanText(show.rows(plan, rules, cuts), *batches)
-
-
-def withdraw(config: Config, netns: str | None = None) -> int:
-    """Remove every rule and route that is ours, in both tables; return how many routes.
-
-    Raises:
-        KernelError: not permitted, or some would not go.
-    """
-    routes = config.routes
-    gone = 0
-    left: list[object] = []
-    for table in (routes.table, routes.table + 1):
-        with Kernel(table, routes.protocol, netns) as kernel:
-            # The rule goes first: one change lifts every block at once.
-            ours = [r for r in kernel.rules() if r.table == table and r.protocol == routes.protocol]
-            left += kernel.apply_rules(RulePlan((), tuple(ours), ()), routes.preference)
-            plan = diff({}, kernel.routes(), routes.protocol)
-            left += kernel.apply(plan)
-            gone += len(plan.withdrawals)
-    if left:
-        raise KernelError(f"the kernel would not remove {len(left)} of our routes: {left[0]}")
-    return gone
+        bypasses = bypass.ahead(
+            rules, {move.family: move.target for move in (four, six)}, routes.preference
+        )
+    rows = show.moves((four, six), cuts, routes.table, bypasses)
+    batches = (show.batch_of(move, routes) for move in (four, six))
+    return PlanText(rows, *batches)

@@ -1,110 +1,19 @@
 """What the kernel's table ought to hold, and which changes lead there from what it holds.
 
 Pure decisions about prefixes, routes and rules, in the kernel's terms but without the kernel:
-no sockets, no time, no logging. How a plan is printed is `show`, who carries it out `kernel`.
+no sockets, no time, no logging. Which of the two tables is meant is decided in `swap`, how a
+plan is printed in `show`; `kernel` carries it out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
-from typing import NamedTuple
 
 from blockd import prefixes
 from blockd.errors import GuardError
-from blockd.prefixes import Prefix
+from blockd.prefixes import WIDTH, Prefix
+from blockd.routes.model import METRIC, Cut, FibRule, Install, Kind, Plan, Route, RulePlan
 from blockd.terms import RouteType
+from blockd.watchlist import extent
 from blockd.watchlist.model import Rule
-
-
-class Kind(StrEnum):
-    """What a route of ours does with a packet; linux/rtnetlink.h, rtm_type."""
-
-    BLACKHOLE = "blackhole"
-    UNREACHABLE = "unreachable"
-    PROHIBIT = "prohibit"
-    THROW = "throw"
-    """A hole: the lookup goes on in the next table, as if ours held nothing."""
-
-
-METRIC = {4: 0, 6: 1}
-"""The metric of our routes by family: the lowest there is, so that no foreign route of the same
-prefix wins by accident. IPv6 reads 0 as its default of 1024 (linux/ipv6_route.h)."""
-
-
-class Route(NamedTuple):
-    """A route as the kernel shows it."""
-
-    prefix: Prefix
-    kind: Kind | None
-    """None: a type that blockd never installs, such as a unicast route."""
-    protocol: int
-    """Who made it: rtm_protocol."""
-    metric: int
-
-
-class Install(NamedTuple):
-    """A route to add, or to put in the place of one of ours with another type."""
-
-    prefix: Prefix
-    kind: Kind
-    replaces: bool
-
-
-class Plan(NamedTuple):
-    """The changes that make the table right, and what was found on the way."""
-
-    installs: tuple[Install, ...]
-    """Narrowest first."""
-    withdrawals: tuple[Route, ...]
-    """Ours alone, widest first; to be carried out after all installs."""
-    kept: int
-    foreign: tuple[Route, ...]
-    """Routes of others in our table: reported, never changed."""
-    occupied: tuple[Prefix, ...]
-    """Desired, but a foreign route holds the very place: not installed."""
-
-    @property
-    def empty(self) -> bool:
-        """Tell that the table is as near to right as it can be."""
-        return not self.installs and not self.withdrawals
-
-
-class FibRule(NamedTuple):
-    """A routing policy rule as the kernel shows it."""
-
-    family: int
-    """4 or 6."""
-    preference: int
-    table: int
-    protocol: int
-    plain: bool
-    """It selects every packet and does nothing but look a table up."""
-
-
-class RulePlan(NamedTuple):
-    """The changes that leave exactly one rule for our table in each family."""
-
-    add: tuple[int, ...]
-    """Families."""
-    remove: tuple[FibRule, ...]
-    """Ours alone."""
-    foreign: tuple[FibRule, ...]
-    """Rules of others which look our table up."""
-
-    @property
-    def empty(self) -> bool:
-        """Tell that the rules are right."""
-        return not self.add and not self.remove
-
-
-class Cut(NamedTuple):
-    """A listed prefix that touches what must stay reachable."""
-
-    protected: Prefix
-    why: str
-    entry: Prefix
-    """The route around the hole, or the one that was left out."""
-    whole: bool
-    """The entry lies whole within the protected network and is not installed."""
 
 
 def desired(entries: Iterable[tuple[Prefix, Rule]], default: RouteType) -> dict[Prefix, Kind]:
@@ -114,7 +23,7 @@ def desired(entries: Iterable[tuple[Prefix, Rule]], default: RouteType) -> dict[
     equal length the exception wins. Rules that are not enforced give nothing.
 
     Raises:
-        GuardError: the entries cover the whole of IPv4 or IPv6.
+        GuardError: the entries cover more than half of IPv4 or IPv6.
     """
     wanted: dict[Prefix, Kind] = {}
     for prefix, rule in entries:
@@ -122,21 +31,20 @@ def desired(entries: Iterable[tuple[Prefix, Rule]], default: RouteType) -> dict[
             wanted[prefix] = Kind.THROW
         elif rule.enforce:
             wanted.setdefault(prefix, Kind(rule.route or default))
-    routes = _collapse(wanted)
-    for prefix in routes:
-        if prefix.length == 0:
-            raise GuardError(
-                f"the list covers the whole of IPv{prefix.family}, which no route may;"
-                " nothing was changed: take the widest prefixes out of the list"
-            )
-    return routes
+    objected = extent.objection({prefix: kind is not Kind.THROW for prefix, kind in wanted.items()})
+    if objected:
+        raise GuardError(f"{objected}; nothing was changed")
+    return _collapse(wanted)
 
 
 def _collapse(wanted: Mapping[Prefix, Kind]) -> dict[Prefix, Kind]:
     """Collapse, and leave out the holes that have nothing blocked around them."""
+    collapsed = prefixes.collapse(wanted)
+    if Kind.THROW not in collapsed.values():
+        return collapsed
     kept: dict[Prefix, Kind] = {}
     around: list[Prefix] = []
-    for prefix, kind in prefixes.collapse(wanted).items():  # in order, covers before covered
+    for prefix, kind in collapsed.items():  # in order, covers before covered
         while around and not around[-1].covers(prefix):
             around.pop()
         if around or kind is not Kind.THROW:
@@ -154,11 +62,11 @@ def with_holes(
         routes: as `desired` returns them.
         facts: networks that are never null-routed, each with the reason in words.
     """
-    lengths = {family: sorted({p.length for p in facts if p.family == family}) for family in (4, 6)}
+    inside = _Inside(facts)
     kept: dict[Prefix, Kind] = {}
     cuts: list[Cut] = []
     for prefix, kind in routes.items():
-        cover = _cover(prefix, facts, lengths[prefix.family])
+        cover = inside.cover(prefix)
         if cover is None:
             kept[prefix] = kind
         elif kind is not Kind.THROW:
@@ -174,14 +82,24 @@ def with_holes(
     return kept, tuple(sorted(cuts))
 
 
-def _cover(prefix: Prefix, facts: Mapping[Prefix, str], lengths: list[int]) -> Prefix | None:
-    for length in lengths:
-        if length > prefix.length:
-            return None
-        wider = prefix.supernet(length)
-        if wider in facts:
-            return wider
-    return None
+class _Inside:
+    """Networks, by numbers: each prefix of a long list is looked for among few of them."""
+
+    def __init__(self, networks: Iterable[Prefix]) -> None:
+        found: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}
+        for family, network, length in networks:
+            found[family].setdefault(length, set()).add(network >> (WIDTH[family] - length))
+        self._by_length = {family: sorted(found[family].items()) for family in found}
+
+    def cover(self, prefix: Prefix) -> Prefix | None:
+        """Return the widest of the networks that covers a prefix; None if none does."""
+        family, network, length = prefix
+        for wider, numbers in self._by_length[family]:
+            if wider > length:
+                return None
+            if network >> (WIDTH[family] - wider) in numbers:
+                return prefix.supernet(wider)
+        return None
 
 
 def diff(wanted: Mapping[Prefix, Kind], actual: Iterable[Route], protocol: int) -> Plan:
@@ -228,7 +146,30 @@ def diff(wanted: Mapping[Prefix, Kind], actual: Iterable[Route], protocol: int) 
     return Plan(tuple(installs), tuple(withdrawals), len(right), tuple(foreign), occupied)
 
 
-def diff_rules(actual: Iterable[FibRule], table: int, preference: int, protocol: int) -> RulePlan:
+def overriding(wanted: Mapping[Prefix, Kind], foreign: Iterable[Route]) -> list[Route]:
+    """Return which routes of others in our table take packets past a null route around them.
+
+    Args:
+        wanted: what our table ought to hold.
+        foreign: what it holds of others.
+    """
+    found = []
+    for route in foreign:
+        around = prefixes.longest_match(route.prefix, wanted)
+        passes = route.kind is None or route.kind is Kind.THROW
+        # In the very place of ours, ours comes first, or is missing and counted as such.
+        if passes and around and around[0] != route.prefix and around[1] is not Kind.THROW:
+            found.append(route)
+    return found
+
+
+def diff_rules(
+    actual: Iterable[FibRule],
+    table: int,
+    preference: int,
+    protocol: int,
+    active: Mapping[int, int] | None = None,
+) -> RulePlan:
     """Return the changes after which each family has one rule that looks our table up.
 
     A foreign rule that does the same counts as the rule: a second one that differs by its
@@ -239,21 +180,23 @@ def diff_rules(actual: Iterable[FibRule], table: int, preference: int, protocol:
         table: our table; the next number is ours as well.
         preference: where our rule stands.
         protocol: the number that marks a rule as ours.
+        active: by family, which of our two tables is the one; the first without.
     """
+    wanted = active or {4: table, 6: table}
     present: set[int] = set()
     remove: list[FibRule] = []
     foreign: list[FibRule] = []
     for rule in actual:
-        if rule.table not in {table, table + 1}:
+        if rule.table not in {table, table + 1} or rule.family not in wanted:
             continue
-        fits = rule.plain and rule.table == table and rule.preference == preference
+        fits = rule.plain and rule.table == wanted[rule.family] and rule.preference == preference
         if rule.protocol != protocol or not rule.plain:
             foreign.append(rule)
         elif not fits:
             remove.append(rule)
         if fits:
             present.add(rule.family)
-    add = tuple(family for family in (4, 6) if family not in present)
+    add = tuple(family for family in sorted(wanted) if family not in present)
     return RulePlan(add, tuple(remove), tuple(foreign))
 
 

@@ -5,7 +5,7 @@ No asyncio, no signals: `daemon` decides when a step is due. One thread at a tim
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -13,11 +13,13 @@ from blockd.config import Config
 from blockd.errors import ConfigError, KernelError
 from blockd.policy.store import Store
 from blockd.prefixes import Prefix
-from blockd.routes.events import Events, Touched
+from blockd.routes.events import Events, News, Touched
 from blockd.routes.kernel import Kernel
-from blockd.routes.once import host_facts
-from blockd.routes.plan import Kind, desired, with_holes
+from blockd.routes.model import Kind
+from blockd.routes.plan import desired, with_holes
 from blockd.routes.reconcile import Reconciler
+from blockd.routes.surroundings import Surroundings
+from blockd.routes.withdraw import leftovers
 
 _log = logging.getLogger("blockd.routes")
 
@@ -34,8 +36,10 @@ class Plane:
         self._current: int | None = None
         self._loaded: int | None = None
         self._blocked: dict[Prefix, Kind] = {}
+        self._surroundings = Surroundings(time.monotonic)
         self._enforced: int | None = None
         self._stale = True
+        self._narrowed: tuple[Mapping[Prefix, str], dict[int, set[int]]] | None = None
         self._problems: dict[str, str] = {}
 
     def open(self) -> None:
@@ -56,7 +60,20 @@ class Plane:
     def events(self) -> Events:
         """Subscribe to notices about this table."""
         kernel = self._open_kernel()
+        self._narrowed = None
         return Events(kernel.table, kernel.port, self._netns)
+
+    def narrow(self, events: Events) -> None:
+        """Have a subscription tell only what is not known yet."""
+        facts, tables = self._surroundings.facts, self._surroundings.tables
+        if self._narrowed is None or self._narrowed[0] is not facts or self._narrowed[1] != tables:
+            events.narrow(facts, tables[4] | tables[6])
+            self._narrowed = (facts, tables)
+
+    @property
+    def postponed(self) -> float | None:
+        """In how many seconds a pass is due that the plane has put off, if it has."""
+        return self._surroundings.postponed
 
     def require_permission(self) -> None:
         """Raise KernelError where this process may not change routes."""
@@ -80,14 +97,14 @@ class Plane:
         )
         if kept != fresh.routes:
             _log.warning(
-                "[routes] table, preference and protocol are read at start alone:"
-                " run `blockd route --withdraw`, then restart the daemon"
+                "[routes] table, preference and protocol are read at start alone: restart the"
+                " daemon; before another protocol, stop it by the old configuration"
             )
         self._config = msgspec.structs.replace(fresh, routes=kept)
         self._stale = True
         self._problems.pop("configuration", None)
 
-    def follow(self, touched: Touched) -> None:
+    def follow(self, news: News) -> None:
         """Make one pass: adopt a new generation, look at the host, reconcile.
 
         Raises:
@@ -99,14 +116,30 @@ class Plane:
         new = self._load()
         if self._loaded is None or reconciler is None:
             return
-        if new or touched & Touched.HOST:
-            wanted, cuts = with_holes(self._blocked, host_facts(kernel, self._config))
+        # What is to be put back comes first: the rest may take its time.
+        mended = self._enforced is not None and _mended(reconciler, news)
+        other = self._surroundings.look(kernel, self._config, news)
+        if new or other:
+            wanted, cuts = with_holes(self._blocked, self._surroundings.facts)
             reconciler.adopt(wanted, cuts)
-        reconciler.reconcile()
+        if new or other or not mended or news.touched & Touched.ROUTES:
+            reconciler.reconcile()
+        if self._enforced is None:
+            self._leave_old_tables()
         if self._enforced != self._loaded:
             _log.info("enforcing generation %s: %s routes", self._loaded, reconciler.desired)
         self._enforced = self._loaded
         self._problems.pop("kernel", None)
+
+    def _leave_old_tables(self) -> None:
+        """Withdraw what is in tables of an earlier configuration, now that ours are right."""
+        gone = leftovers(self._config.routes, self._netns)
+        if any(gone):
+            _log.warning(
+                "%d routes and %d rules withdrawn from tables that [routes] table no longer names",
+                gone.routes,
+                gone.rules,
+            )
 
     def _load(self) -> bool:
         """Read the current generation if it is another than the last one; tell if it was."""
@@ -162,9 +195,11 @@ class Plane:
             "plane": "routes",
             "ready": self.ready,
             "generation": self._enforced,
-            "enforcing": self._enforced is not None and not table.rules_missing,
+            "enforcing": self._enforcing(table),
             "problems": list(self._problems.values()),
             "table": self._config.routes.table,
+            "active": {f"v{family}": number for family, number in table.active.items()},
+            "bypassed_by": [str(bypass) for bypass in table.bypasses],
             "desired": table.desired or 0,
             "actual": table.kept,
             "missing": table.missing,
@@ -187,6 +222,33 @@ class Plane:
                 "refused": table.refused,
                 "foreign": len(table.foreign),
                 "cut": len(table.cuts),
+                "bypasses": len(table.bypasses),
                 "passes": table.passes,
+                "scans": table.scans,
+                "swaps": table.swaps,
             },
         }
+
+    def _enforcing(self, table: Reconciler) -> bool:
+        """Tell whether every listed packet meets its null route.
+
+        Not while a route or a rule of ours is missing or a route of others in our table comes
+        before one, nor while a rule ahead of ours takes every packet elsewhere. One that takes
+        some packets is listed as such, and no reason to say that nothing is enforced: a VRF's
+        rule is one.
+        """
+        whole = any(bypass.whole for bypass in table.bypasses)
+        return bool(
+            self._enforced is not None
+            and not table.missing
+            and not table.rules_missing
+            and not table.overridden
+            and not whole
+        )
+
+
+def _mended(reconciler: Reconciler, news: News) -> bool:
+    """Undo what notices tell of, without a scan; tell if that was all."""
+    routes = not news.changes or reconciler.mend(news.changes)
+    rules = Touched.RULES not in news.touched or reconciler.mend_rules()
+    return routes and rules

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from blockd.config import RoutesSection
 from blockd.prefixes import Prefix
-from blockd.routes.plan import METRIC, Cut, FibRule, Install, Plan, RulePlan
+from blockd.routes.bypass import Bypass
+from blockd.routes.model import METRIC, Cut, FibRule, Install, Plan, RulePlan
+from blockd.routes.swap import Move
 
 
 class Row(NamedTuple):
@@ -39,6 +42,43 @@ def rows(plan: Plan, rules: RulePlan, cuts: Iterable[Cut]) -> list[Row]:
     return shown
 
 
+def moves(
+    both: Iterable[Move], cuts: Iterable[Cut], table: int, bypasses: Iterable[Bypass]
+) -> list[Row]:
+    """Return what would be done in both families, as `rows`, and which tables are filled for it.
+
+    Args:
+        both: a move a family.
+        cuts: what became of listed prefixes.
+        table: the first of our two tables.
+        bypasses: rules that come before ours.
+    """
+    known = list(both)
+    swapped = [
+        Row(
+            "swap",
+            f"IPv{move.family} to table {move.target}",
+            f"filled first, then looked up instead of table {2 * table + 1 - move.target}",
+        )
+        for move in known
+        if move.swaps
+    ]
+    plan = Plan(
+        tuple(install for move in known for install in move.fill.installs),
+        tuple(r for move in known for r in (*move.fill.withdrawals, *move.clear.withdrawals)),
+        sum(move.fill.kept for move in known),
+        tuple(route for move in known for route in (*move.fill.foreign, *move.clear.foreign)),
+        tuple(prefix for move in known for prefix in move.fill.occupied),
+    )
+    rules = RulePlan(
+        tuple(family for move in known for family in move.rules.add),
+        tuple(rule for move in known for rule in move.rules.remove),
+        tuple(rule for move in known for rule in move.rules.foreign),
+    )
+    passed = [Row("bypassed", f"IPv{each.rule.family}", str(each)) for each in bypasses]
+    return [*swapped, *rows(plan, rules, cuts), *passed]
+
+
 def text(shown: Iterable[Row]) -> str:
     """Return rows as aligned plain text, one a line."""
     lines = list(shown)
@@ -68,6 +108,18 @@ def batch(
         if route.prefix.family == family
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def batch_of(move: Move, routes: RoutesSection) -> str:
+    """Return a family's move as `batch` does, the clearing of the other table included."""
+    options = {
+        "family": move.family,
+        "preference": routes.preference,
+        "protocol": routes.protocol,
+    }
+    other = 2 * routes.table + 1 - move.target
+    filled = batch(move.fill, move.rules, table=move.target, **options)
+    return filled + batch(move.clear, RulePlan((), (), ()), table=other, **options)
 
 
 def _add(install: Install, tail: str) -> str:

@@ -8,6 +8,7 @@ import contextlib
 import ipaddress
 import itertools
 import os
+import re
 import select
 import shutil
 import signal
@@ -26,7 +27,7 @@ from blockd.service import control
 from tests import topology
 from tests.e2e.internet import DNS, ECHO, NAME_SERVERS
 from tests.resolver import messages
-from tests.topology import GATEWAY_V4, GATEWAY_V6, Namespace, Topology
+from tests.topology import GATEWAY_V4, GATEWAY_V6, INTERNET_V4, INTERNET_V6, Namespace, Topology
 
 PATIENCE = 15.0
 """Seconds until something that takes a fraction of one counts as never."""
@@ -40,6 +41,8 @@ LISTED = {"198.18.1.1", "2001:db8:1::1"}
 OPEN = {"198.18.0.9", "2001:db8::9"}
 ADDRESSES = LISTED | OPEN
 """A name and addresses on the shipped list, and some that are not."""
+LAST = {INTERNET_V4, INTERNET_V6}
+"""The other end of the uplink, in both families: whoever reaches anything reaches it."""
 
 RULES = topology.repository() / "rules"
 
@@ -173,20 +176,20 @@ class Gateway:
         return self.log.read_text()
 
     def routes(self):
-        """Return blockd's routes in the kernel, both families: prefix to type."""
+        """Return blockd's routes in the kernel, both families and tables: prefix to type."""
         return {
             str(prefixes.parse(words[1])): words[0]
             for family in ("-4", "-6")
-            for line in self.net.gateway.ip(f"{family} route show table {TABLE}").splitlines()
-            if "proto 177" in line and (words := line.split())
+            for line in self.net.gateway.ip(f"{family} route show table all proto 177").splitlines()
+            if (words := line.split())
         }
 
     def ruled(self):
-        """Return the families in which a rule looks the table up."""
+        """Return the families in which a rule looks one of the two tables up."""
         return [
             family
             for family in ("-4", "-6")
-            if f"lookup {TABLE}" in self.net.gateway.ip(f"{family} rule")
+            if re.search(f"lookup ({TABLE}|{TABLE + 1}) ", self.net.gateway.ip(f"{family} rule"))
         ]
 
 
@@ -304,11 +307,13 @@ class Client:
 
     def finds_in_force(self):
         """Tell whether the shipped list is enforced, as far as a client sees."""
-        return (
-            self.blocked(NAME)
-            and not self.blocked("www.unlisted.test")
-            and self.reached(ADDRESSES) == OPEN
-        )
+        replies = [self.ask(name) for name in (NAME, "www.unlisted.test")]
+        blocked = [reply is not None and bool(messages.errors(reply)) for reply in replies]
+        reached = self.reached(ADDRESSES)
+        if (blocked, reached) == ([True, False], OPEN):
+            return True
+        print("not in force:", *replies, reached)  # for the report of a test that fails
+        return False
 
     def look(self, name, *addresses, patience=0.05):
         """Yield what a client sees, again and again: when it looked, and what was blocked.
@@ -343,20 +348,39 @@ class Client:
                 seen += [answers.pop((address, number), True) for address in addresses]
                 yield at, seen
 
-    def reached(self, addresses, silence=0.1):
-        """Return the addresses that answer; each is tried twice before it counts as silent."""
+    def reached(self, addresses):
+        """Return the addresses that answer.
+
+        Each is tried twice before it counts as silent. A try is over when the uplink's other
+        end, which is on no list and is asked last, has answered: then all before it would have.
+        """
         missing = {str(ipaddress.ip_address(address)) for address in addresses}
-        payload = next(self._numbers).to_bytes(2)  # an echo of an earlier call may come late
-        sockets = list(self.echoes.values())
         for _ in range(2):
+            # An echo of an earlier try may come late.
+            payload = next(self._numbers).to_bytes(2)
             for address in sorted(missing):
-                self.echoes[6 if ":" in address else 4].sendto(payload, (address, ECHO))
-            while missing and (ready := select.select(sockets, [], [], silence)[0]):
-                for echo, sender in (sock.recvfrom(64) for sock in ready):
-                    missing -= {sender[0]} if echo == payload else set()
+                self._send_echo(address, payload)
+            missing -= self._echoed(payload)
         return {
             address for address in addresses if str(ipaddress.ip_address(address)) not in missing
         }
+
+    def _send_echo(self, address, payload):
+        self.echoes[6 if ":" in address else 4].sendto(payload, (address, ECHO))
+
+    def _echoed(self, payload):
+        """Return who echoes a payload before both ends of the uplink, asked now, have done so."""
+        senders, deadline = set(), time.monotonic() + PATIENCE
+        ready = []
+        while not senders >= LAST:
+            assert time.monotonic() < deadline, f"no echo from beyond the gateway, only {senders}"
+            if not ready:
+                for address in LAST - senders:
+                    self._send_echo(address, payload)
+            ready = select.select(list(self.echoes.values()), [], [], 0.1)[0]
+            for echo, sender in [sock.recvfrom(64) for sock in ready]:
+                senders |= {sender[0]} if echo == payload else set()
+        return senders
 
 
 def dig(client, *words):

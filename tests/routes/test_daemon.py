@@ -1,15 +1,20 @@
 """The route daemon as a process, in namespaces of our own: it follows, mends, and keeps."""
 
+import asyncio
+import shutil
 import signal
+import time
+from unittest import mock
 
 import pytest
 
 from blockd.prefixes import Prefix
-from blockd.routes.plan import Kind, diff
+from blockd.routes.model import Kind
+from blockd.routes.plan import diff
 from blockd.service import control
 from tests import topology
 from tests.cli.program import RULES, Gateway, daemon, until
-from tests.routes.test_kernel import TABLE
+from tests.routes.test_kernel import TABLE, ip
 
 pytestmark = pytest.mark.root
 
@@ -100,6 +105,85 @@ def test_what_others_take_away_is_back_at_once(space, running, harm, shown, back
     running.logged("restoring: ")
 
 
+@pytest.mark.usefixtures("running")
+def test_own_addresses_and_next_hops_are_followed_as_they_come(gateway, space):
+    space.ip("link add up0 type veth peer name up1")
+    space.ip("link set up0 up")
+    space.ip("link set up1 up")
+    space.ip("addr add 10.53.0.1/24 dev up0")
+    for change, hole in (
+        ("addr add 198.18.1.1/32 dev lo", "198.18.1.1"),
+        ("route add default via 198.18.1.2 dev up0 onlink", "198.18.1.2"),
+        ("route add 198.19.0.0/16 via 198.18.1.4 dev up0 onlink", "198.18.1.4"),
+        ("route add 198.19.0.0/24 via 198.18.1.10 dev up0 onlink table 100", "198.18.1.10"),
+        ("route add 198.18.1.12/31 dev up0 proto kernel", "198.18.1.12/31"),
+    ):
+        space.ip(change)
+        if "table 100" in change:
+            assert hole not in space.ip(ROUTE)  # no rule looks it up
+            space.ip("rule add pref 100 iif up0 table 100")
+        until(lambda hole=hole: f"throw {hole} " in space.ip(ROUTE), within=5)
+    assert [cut["protected"] for cut in status(gateway)["cuts"]] == [
+        "198.18.1.1/32", "198.18.1.2/32", "198.18.1.4/32", "198.18.1.10/32", "198.18.1.12/31"
+    ]  # fmt: skip
+    space.ip("route replace default via 10.53.0.9")  # the old one's hole goes with it
+    until(lambda: "throw 198.18.1.2 " not in space.ip(ROUTE), within=5)
+    scans = status(gateway)["counters"]["scans"]
+    for number in range(1, 51):
+        space.ip(f"route add 198.19.{number}.0/24 via 10.53.0.9 table 100")
+    assert status(gateway)["counters"]["scans"] == scans  # a known gateway is no news
+
+
+def many(gateway, count):
+    prefixes = ", ".join(f'"198.18.{n % 250}.{n // 250 * 64}/28"' for n in range(count))
+    gateway.write(f'[[platform]]\nid = "p"\nprefixes = [{prefixes}]\n')
+    assert gateway.run("compile").status == 0
+
+
+def test_a_change_of_type_moves_to_the_other_table_through_every_kill(gateway, space, start):
+    """Each time it is killed somewhere in the middle of filling, swapping or tidying up."""
+    many(gateway, 500)
+    kinds = ["blackhole", "prohibit"]
+    for delay in (0.005, 0.01, 0.02, 0.04, None):
+        with start() as routes:
+            routes.notices.until("READY=1")
+            found = status(gateway)
+            active = found["active"]["v4"]
+            assert (found["actual"], found["missing"], found["enforcing"]) == (500, 0, True)
+            assert space.ip(f"route show table {active}").count(f"{kinds[0]} ") == 500
+            assert space.ip(f"route show table {5354 + 5355 - active}", check=False) == ""
+            assert space.ip("rule").count("proto 177") == 1
+            kinds.reverse()
+            gateway.configure(f'type = "{kinds[0]}"\n', routes=True)
+            routes.process.send_signal(signal.SIGHUP)
+            if delay is None:
+                until(lambda active=active: status(gateway)["active"]["v4"] != active)
+            else:
+                time.sleep(delay)
+                routes.process.kill()
+                routes.process.wait()
+
+
+def test_a_state_directory_that_appears_later_is_noticed_at_once(gateway, space, start):
+    with start() as routes:
+        routes.notices.until("STATUS=Waiting")
+        until(gateway.control("routes").exists)
+        shutil.rmtree(gateway.state)
+        began = time.monotonic()
+        gateway.run("compile")
+        routes.notices.until("READY=1")
+        assert time.monotonic() - began < 5
+        assert "198.18.1.0/28" in space.ip(ROUTE)
+
+
+@pytest.mark.usefixtures("running")
+def test_two_daemons_whose_tables_overlap_do_not_run_together(gateway, start):
+    gateway.configure("table = 5353\n", routes=True)
+    with start() as other:
+        assert other.process.wait(20) == 4
+        other.logged("another blockd keeps table 5354 here")
+
+
 def test_foreign_routes_are_told_and_left(gateway, space, running):
     space.ip("route add blackhole 198.18.9.0/24 proto static table 5354")
     until(lambda: status(gateway)["foreign"] == ["blackhole 198.18.9.0/24, protocol 4"])
@@ -172,6 +256,61 @@ def test_lost_notices_lead_to_a_scan_of_everything(gateway, space, running):
     space.ip("route del 198.18.1.0/28 table 5354")  # it listens again
     until(lambda: "198.18.1.0/28" in space.ip(ROUTE), within=5)
     assert status(gateway)["problems"] == []
+
+
+def test_a_storm_of_drift_is_mended_and_hardly_fills_the_log(gateway, space, start):
+    many(gateway, 400)
+    with start() as running:
+        running.notices.until("READY=1")
+        _storm(gateway, space, running)
+
+
+def _storm(gateway, space, running):
+    before = len(running.log.read_text().splitlines())
+    for _ in range(10):
+        space.ip("route flush table 5354")
+    until(lambda: space.ip(ROUTE, check=False).count("blackhole") == 400)
+    until(lambda: status(gateway)["counters"]["restored"] >= 400)
+    assert len(running.log.read_text().splitlines()) - before < 100
+    running.logged("more")
+
+
+def test_a_dead_socket_is_replaced_at_once(gateway, space):
+    gateway.run("compile")
+
+    def inside():
+        topology.assert_isolated()
+        asyncio.run(lose_sockets(gateway))
+
+    space.call(inside)
+
+
+async def lose_sockets(gateway):
+    from blockd import config
+    from blockd.policy.store import Store
+    from blockd.routes import daemon as routes
+    from blockd.routes.plane import Plane
+
+    read = config.parse(gateway.config.read_text(), "blockd.toml")
+    plane = Plane(read, Store(gateway.state), None)
+    wake, stop = asyncio.Event(), asyncio.Event()
+    listening = routes.Listening(plane, wake)
+    plane.open()
+    listening.start()
+    await routes._step(plane, listening, routes.EVERYTHING, stop)
+    plane._kernel.close()
+    ip("route del 198.18.1.0/28 table 5354")
+    with mock.patch.object(routes, "_pause") as pause:
+        await routes._step(plane, listening, await listening.next(5), stop)
+        assert listening.lost
+        (problem,) = plane.status()["problems"]
+        assert problem.endswith("it is opened anew")
+        await routes._step(plane, listening, await listening.next(5), stop)
+    assert not pause.called
+    assert "198.18.1.0/28" in ip(ROUTE)
+    assert (plane.status()["problems"], listening.lost) == ([], False)
+    listening.stop()
+    plane.close()
 
 
 def test_a_generation_that_cannot_be_used_is_a_problem_and_no_end(gateway, space, running):

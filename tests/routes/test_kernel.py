@@ -9,7 +9,8 @@ import pytest
 from blockd import prefixes
 from blockd.errors import KernelError
 from blockd.prefixes import Prefix
-from blockd.routes.plan import Kind, Plan, Route, changes, diff, diff_rules
+from blockd.routes.model import Kind, Plan, Route, RulePlan
+from blockd.routes.plan import changes, diff, diff_rules
 from tests import topology
 
 pytestmark = pytest.mark.root
@@ -203,6 +204,85 @@ def test_what_the_host_needs_is_found(space):
     space.call(inside)
 
 
+def test_facts_come_from_every_table_that_a_rule_looks_up(space):
+    def inside():
+        ip("link add up0 type veth peer name up1")
+        ip("link set up0 up")
+        ip("link set up1 up")
+        ip("addr add 10.53.0.1/24 dev up0")
+        ip("addr add fd53::1/64 dev up0 nodad")
+        ip("link add far0 type vxlan id 4 remote 198.18.0.12 dstport 4789 dev up0")
+        ip("nexthop add id 7 via 10.53.0.9 dev up0")
+        ip("route add 198.19.0.0/24 nhid 7")
+        ip("route add default via 10.53.0.20 table 100")
+        ip("-4 route add 198.19.3.0/24 via inet6 fd53::21 table 100")
+        ip("-6 route add default via fd53::22 table 200")
+        ip("route add 198.19.9.0/24 via 10.53.0.23 table 300")
+        ip("route add default via 10.53.0.24 table 5354")
+        ip("rule add pref 100 from 10.53.0.0/24 table 100")
+        ip("-6 rule add pref 100 iif lo table 200")
+        ip("rule add pref 5354 table 5354 protocol 177")
+        with kernel() as table:
+            found = {str(prefix): why for prefix, why in table.facts().items()}
+            assert table.tables_elsewhere(table.rules()) == {
+                4: {100, 253, 254},
+                6: {200, 254},
+            }
+        hops = {text for text, why in found.items() if why == "next hop of a route"}
+        assert hops == {"10.53.0.9/32", "10.53.0.20/32", "fd53::21/128", "fd53::22/128"}
+        assert found["198.18.0.12/32"] == "far end of a tunnel"
+
+    space.call(inside)
+
+
+def test_the_second_table_is_filled_read_and_looked_up_as_the_first(space):
+    def inside():
+        with kernel() as table:
+            plan = diff(WANTED, [], PROTOCOL)
+            assert table.apply(plan, TABLE + 1) == []
+            assert table.routes() == []
+            assert diff(WANTED, table.routes(TABLE + 1), PROTOCOL).empty
+            assert {route.prefix.family for route in table.routes(TABLE + 1, 6)} == {6}
+            rules = RulePlan((4, 6), (), ())
+            assert table.apply_rules(rules, TABLE, TABLE + 1) == []
+            for address in ("198.18.9.1", "2001:db8:1::1"):
+                found = table.lookup(P(address))
+                assert (found.outcome, found.table) == ("blackhole", TABLE + 1)
+            # A stale first table, which no rule looks up, explains nothing.
+            table.apply(diff({P("198.18.9.0/24"): Kind.BLACKHOLE}, [], PROTOCOL))
+            assert table.lookup(P("198.18.9.1")).prefix == P("198.18.0.0/16")
+
+    space.call(inside)
+
+
+def test_rules_are_read_with_what_they_select_and_do(space):
+    def inside():
+        for words, found in (
+            ("table 100", {"plain": True}),
+            ("from 198.18.0.0/16 table 100", {"selective": True}),
+            ("not from 198.18.0.0/16 table 100", {"selective": True}),
+            ("iif lo table 100", {"selective": True}),
+            ("fwmark 7 table 100", {"selective": True}),
+            ("uidrange 0-9 table 100", {"selective": True}),
+            ("ipproto tcp dport 53 table 100", {"selective": True}),
+            ("table 100 suppress_prefixlength 0", {"selective": True}),
+            ("goto 32766", {"action": "goto", "target": 32766}),
+            ("prohibit", {"action": "prohibit"}),
+            ("l3mdev", {"action": "l3mdev"}),
+        ):
+            for family in (4, 6):
+                spelled = words if family == 4 else words.replace("198.18.0.0/16", "2001:db8::/32")
+                ip(f"-{family} rule add pref 9 {spelled}")
+                with kernel() as table:
+                    (rule,) = (r for r in table.rules() if r.preference == 9)
+                expected = {"plain": False, "selective": False, "action": "lookup", "target": 0}
+                assert {name: getattr(rule, name) for name in expected} == expected | found, words
+                assert rule.family == family
+                ip(f"-{family} rule del pref 9")
+
+    space.call(inside)
+
+
 def test_ten_thousand_routes_go_in_batches_and_each_error_finds_its_prefix(space):
     def inside():
         four = {Prefix(4, (198 << 24 | 18 << 16) + 2 * i, 32): Kind.BLACKHOLE for i in range(5000)}
@@ -253,107 +333,12 @@ def test_without_the_capability_the_sentence_has_the_remedy(space):
     space.call(inside)
 
 
-def test_notices_are_filtered_in_the_kernel(space):
-    def inside():
-        from blockd.routes.events import Events, Touched
-
-        ip("link add up0 type veth peer name up1")
-        with kernel() as table:
-            events = Events(TABLE, table.port)
-            bring(table, WANTED)
-            table.apply_rules(diff_rules(table.rules(), TABLE, TABLE, PROTOCOL), TABLE)
-            assert events.read() is Touched.NOTHING  # our own changes are no news
-            for words in (
-                "route add blackhole 198.18.1.0/24 table 5399",
-                "route add blackhole 198.18.1.0/24 table 99",
-                "-6 route add blackhole 2001:db8::/32 table 5399",
-                "route add blackhole 198.18.1.0/24",
-                "link set up0 mtu 1400",
-            ):
-                ip(words)
-                assert events.read() is Touched.NOTHING, words
-            for words, touched in (
-                ("route del blackhole 198.18.0.0/16 table 5354", Touched.ROUTES),
-                ("-6 route del prohibit 2001:db8:3::/48 table 5354", Touched.ROUTES),
-                ("rule del pref 5354", Touched.RULES),
-                ("-6 rule del pref 5354", Touched.RULES),
-                ("addr add 10.9.9.9/32 dev up0", Touched.HOST),
-                ("link set lo down", Touched.HOST),
-            ):
-                ip(words)
-                assert touched in events.read(), words
-            events.close()
-
-    space.call(inside)
-
-
-def test_notices_of_a_table_below_256_are_filtered_too(space):
-    def inside():
-        from blockd.routes.events import Events, Touched
-
-        with kernel(99) as table:
-            events = Events(99, table.port)
-            ip("route add blackhole 198.18.1.0/24 table 5354")
-            assert events.read() is Touched.NOTHING
-            ip("route add blackhole 198.18.1.0/24 table 99")
-            assert events.read() is Touched.ROUTES
-            events.close()
-
-    space.call(inside)
-
-
-def test_lost_notices_are_an_error_that_says_so(space):
-    def inside():
-        from blockd.routes.events import Events
-
-        with kernel() as table, kernel() as other:
-            events = Events(TABLE, table.port)
-            wanted = {Prefix(4, (198 << 24 | 18 << 16) + i, 32): Kind.THROW for i in range(8000)}
-            with pytest.raises(KernelError, match="notices were lost"):
-                for _ in range(20):
-                    bring(other, wanted)
-                    bring(other, {})
-                    events.read() if len(other.routes()) > len(wanted) else None
-                events.read()
-            events.close()
-
-    space.call(inside)
-
-
-def test_an_interrupted_dump_is_made_again(space, monkeypatch):
-    def inside():
-        from blockd.routes import messages
-
-        with kernel() as table:
-            bring(table, WANTED)
-            received = table._datagrams
-            spoiled = []
-
-            def spoil():
-                for data in received():
-                    if len(spoiled) < 2:
-                        spoiled.append(data)
-                        marked = bytearray(data)
-                        marked[6] |= messages.DUMP_INTERRUPTED
-                        yield bytes(marked)
-                    else:
-                        yield data
-
-            monkeypatch.setattr(table, "_datagrams", spoil)
-            assert len(table.routes()) == len(WANTED)
-            assert len(spoiled) == 2
-            monkeypatch.setattr(messages, "DUMP_INTERRUPTED", 0x2)  # every reply is multi-part
-            with pytest.raises(KernelError, match="incomplete"):
-                table.routes()
-
-    space.call(inside)
-
-
 def test_another_namespace_is_reached_by_name(space):
     with topology.namespace("other") as other:
 
         def inside():
-            from blockd.routes.kernel import Kernel, open_socket
+            from blockd.routes.kernel import Kernel
+            from blockd.routes.netlink import open_socket
 
             with Kernel(TABLE, PROTOCOL, netns=other.name) as table:
                 bring(table, WANTED)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from blockd import prefixes
 from blockd.routes import facts, messages
-from blockd.routes.plan import METRIC, FibRule, Install, Kind, Route
+from blockd.routes.model import METRIC, FibRule, Install, Kind, Route
 
 P = prefixes.parse
 

@@ -8,18 +8,8 @@ from blockd import prefixes
 from blockd.errors import GuardError
 from blockd.prefixes import Prefix
 from blockd.routes import show
-from blockd.routes.plan import (
-    METRIC,
-    FibRule,
-    Install,
-    Kind,
-    Route,
-    changes,
-    desired,
-    diff,
-    diff_rules,
-    with_holes,
-)
+from blockd.routes.model import METRIC, FibRule, Install, Kind, Route
+from blockd.routes.plan import changes, desired, diff, diff_rules, overriding, with_holes
 from blockd.terms import RouteType
 from blockd.watchlist.model import Rule
 
@@ -32,13 +22,15 @@ BLOCK = Rule(id="p001", source="list.toml")
 SHADOW = Rule(id="p002", source="list.toml", enforce=False)
 ALLOW = Rule(id="allow", source="allow.toml", allow=True)
 PROHIBIT = Rule(id="p003", source="list.toml", route=RouteType.PROHIBIT)
+REFUSE = Rule(id="p004", source="list.toml", route=RouteType.UNREACHABLE)
 
 corner = st.builds(
     lambda at, length: Prefix(4, _BASE + at, 32).supernet(length),
     st.integers(0, 63),
     st.integers(26, 32),
 )
-entries = st.dictionaries(corner, st.sampled_from([BLOCK, SHADOW, ALLOW, PROHIBIT]), max_size=20)
+RULES = st.sampled_from([BLOCK, SHADOW, ALLOW, PROHIBIT, REFUSE])
+entries = st.dictionaries(corner, RULES, max_size=20)
 wanted_tables = entries.map(lambda found: desired(found.items(), RouteType.BLACKHOLE))
 foreign_routes = st.builds(
     Route, corner, st.sampled_from([None, *Kind]), st.just(OTHER), st.sampled_from([0, 50])
@@ -55,7 +47,7 @@ def match(address, table):
     return None if found is Kind.THROW else found
 
 
-def meant(address, listed):
+def meant(address, listed, default=RouteType.BLACKHOLE):
     """What the entries say about an address, read naively."""
     covers = [
         (p.length, r)
@@ -65,7 +57,7 @@ def meant(address, listed):
     if not covers:
         return None
     rule = max(covers, key=lambda cover: cover[0])[1]
-    return None if rule.allow else Kind(rule.route or RouteType.BLACKHOLE)
+    return None if rule.allow else Kind(rule.route or default)
 
 
 def routes_of(table, protocol=OURS):
@@ -94,6 +86,30 @@ class KernelModel:
 def test_every_address_gets_what_its_longest_entry_says(listed):
     table = desired(listed.items(), RouteType.BLACKHOLE)
     assert [match(a, table) for a in _CORNER] == [meant(a, listed) for a in _CORNER]
+
+
+six_corner = st.builds(
+    lambda at, length: Prefix(6, (0x20010DB8 << 96) + at, 128).supernet(length),
+    st.integers(0, 63),
+    st.integers(122, 128),
+)
+
+
+@given(
+    st.dictionaries(six_corner, RULES, max_size=20),
+    st.dictionaries(six_corner, st.just("next hop"), max_size=5),
+    st.sampled_from(list(RouteType)),
+)
+def test_installed_routes_say_what_the_policy_says_but_for_the_holes(listed, facts, default):
+    """From a list to a kernel's longest match, with exceptions inside blocks inside exceptions."""
+    table, _ = with_holes(desired(listed.items(), default), facts)
+    kernel = KernelModel([])
+    for change in changes(diff(table, [], OURS)):
+        kernel.make(change)
+    held = {route.prefix: route.kind for route in kernel.routes.values()}
+    for address in range(0x20010DB8 << 96, (0x20010DB8 << 96) + 64):
+        safe = any(p.network <= address <= p.last for p in facts)
+        assert match(address, held) == (None if safe else meant(address, listed, default))
 
 
 @given(wanted_tables)
@@ -133,6 +149,50 @@ def test_a_shadow_rule_gives_nothing():
 def test_the_whole_of_a_family_is_refused(texts):
     with pytest.raises(GuardError, match="the whole of IPv[46]"):
         desired([(P(text), BLOCK) for text in texts], RouteType.BLACKHOLE)
+
+
+def slices(family, length, count, at=0):
+    """Return neighbouring prefixes of one length: one does not see what they cover in sum."""
+    width = {4: 32, 6: 128}[family]
+    return [(Prefix(family, (at + n) << (width - length), length), BLOCK) for n in range(count)]
+
+
+UNDER, OVER = "taken", "refused"
+
+
+@pytest.mark.parametrize(
+    ("entries", "verdict"),
+    [
+        (slices(4, 8, 112), UNDER),  # half of the 224 /8s before multicast
+        (slices(4, 8, 113), OVER),
+        (slices(4, 16, 28_673), OVER),
+        ([(P("0.0.0.0/1"), BLOCK)], OVER),
+        ([(P("0.0.0.0/1"), BLOCK), (P("0.0.0.0/4"), ALLOW)], UNDER),
+        ([(P("0.0.0.0/1"), BLOCK), (P("0.0.0.0/8"), ALLOW)], OVER),
+        # What lies in one another counts once.
+        ([*slices(4, 8, 100), *((p, PROHIBIT) for p, _ in slices(4, 9, 200))], UNDER),
+        (slices(6, 4, 1, at=2), UNDER),
+        (slices(6, 5, 3, at=4), OVER),
+        ([(P("8000::/1"), BLOCK)], OVER),
+        ([(P("::/0"), SHADOW), (P("0.0.0.0/0"), ALLOW)], UNDER),
+    ],
+)  # fmt: skip
+def test_no_list_covers_more_than_half_of_the_addresses(entries, verdict):
+    if verdict is UNDER:
+        desired(entries, RouteType.BLACKHOLE)
+        return
+    with pytest.raises(GuardError, match="cover more than half of them: .*; nothing was changed"):
+        desired(entries, RouteType.BLACKHOLE)
+
+
+def test_the_refusal_says_how_much_it_is_and_which_entry_is_wide():
+    with pytest.raises(GuardError) as refused:
+        desired([*slices(4, 8, 150, at=11), (P("10.0.0.0/9"), BLOCK)], RouteType.BLACKHOLE)
+    assert str(refused.value) == (
+        "the list covers 67 % of IPv4's unicast addresses, and no routes may cover more than half"
+        " of them: take the widest prefixes, such as 11.0.0.0/8, out of the list; nothing was"
+        " changed"
+    )
 
 
 @given(wanted_tables, st.dictionaries(corner, st.just("next hop"), max_size=5))
@@ -216,6 +276,14 @@ def test_rules_end_as_one_a_family(actual, add, remove, foreign):
     assert (plan.add, list(plan.remove), list(plan.foreign)) == (add, remove, foreign)
 
 
+def test_each_family_may_have_another_table_in_force():
+    actual = [rule(), rule(table=5355), rule(6), MAIN]
+    plan = diff_rules(actual, 5354, 5354, OURS, {4: 5355, 6: 5354})
+    assert (plan.add, plan.remove) == ((), (rule(),))
+    plan = diff_rules(actual, 5354, 5354, OURS, {6: 5355})
+    assert (plan.add, plan.remove) == ((6,), (rule(6),))
+
+
 def test_a_plan_is_shown_as_rows_and_as_batch_lines():
     wanted = {P("198.18.1.0/28"): Kind.BLACKHOLE, P("2001:db8:1::/48"): Kind.PROHIBIT}
     actual = [
@@ -243,3 +311,19 @@ def test_a_plan_is_shown_as_rows_and_as_batch_lines():
         "route add prohibit 2001:db8:1::/48 table 5354 proto 177 metric 1\n"
         "rule add pref 5354 table 5354 protocol 177\n"
     )
+
+
+@given(wanted_tables, st.lists(foreign_routes))
+def test_where_packets_pass_by_a_strangers_route_it_is_known(wanted, foreign):
+    others = {r.prefix: r for r in foreign if r.prefix not in wanted}
+    found = overriding(wanted, others.values())
+    for address in _CORNER:
+        single = Prefix(4, address, 32)
+        ours, theirs = (
+            prefixes.longest_match(single, wanted),
+            prefixes.longest_match(single, others),
+        )
+        blocked = ours is not None and ours[1] is not Kind.THROW
+        if blocked and theirs is not None and theirs[0].length > ours[0].length:
+            passes = theirs[1].kind in {None, Kind.THROW}
+            assert (theirs[1] in found) is passes

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from blockd import prefixes
 from blockd.config import (
     Config,
     GuardSection,
@@ -25,6 +26,8 @@ from tests.cli.program import RULES
 from tests.routes.test_kernel import ip
 
 pytestmark = pytest.mark.root
+
+P = prefixes.parse
 
 
 @pytest.fixture
@@ -69,10 +72,10 @@ def state(tmp_path):
 
 
 def step(plane, touched="ALL"):
-    from blockd.routes.events import Touched
+    from blockd.routes.events import News, Touched
 
-    every = Touched.ROUTES | Touched.RULES | Touched.HOST
-    plane.follow(every if touched == "ALL" else Touched[touched])
+    every = Touched.ROUTES | Touched.RULES | Touched.HOST | Touched.ELSEWHERE
+    plane.follow(News(every if touched == "ALL" else Touched[touched]))
 
 
 def test_without_a_generation_nothing_is_touched(space, state):
@@ -107,6 +110,8 @@ def test_each_generation_is_adopted_once_and_shown(space, state):
             "enforcing": True,
             "problems": [],
             "table": 5354,
+            "active": {"v4": 5354, "v6": 5354},
+            "bypassed_by": [],
             "desired": 3,
             "actual": 3,
             "missing": 0,
@@ -121,7 +126,10 @@ def test_each_generation_is_adopted_once_and_shown(space, state):
                 "refused": 0,
                 "foreign": 0,
                 "cut": 0,
+                "bypasses": 0,
                 "passes": 1,
+                "scans": 1,
+                "swaps": 0,
             },
         }
         state.commit(RULES.replace("198.18.1.0/28", "198.18.2.0/28").replace(".1.8/32", ".2.8/32"))
@@ -170,6 +178,98 @@ def test_a_new_address_of_the_host_is_cut_out_when_it_is_told(space, state):
             "whole": False,
         }
         assert "throw 198.18.1.1 " in ip("route show table 5354")
+
+    space.call(inside)
+
+
+def test_what_notices_tell_is_put_back_before_anything_is_scanned(space, state):
+    def inside():
+        from blockd.routes.events import Fact, News
+
+        state.commit()
+        plane = state.plane()
+        plane.open()
+        step(plane)
+        events = plane.events()
+        ip("route flush table 5354")
+        ip("rule del pref 5354")
+        scans = plane.status()["counters"]["scans"]
+        plane.follow(events.read())
+        found = plane.status()
+        assert "198.18.1.0/28" in ip("route show table 5354")
+        assert ip("rule").count("5354") == 2
+        assert (found["counters"]["restored"], found["counters"]["scans"]) == (3, scans)
+        # A new next hop is cut out by what its notice says.
+        plane.follow(News(facts=(Fact(4, 254, P("198.18.1.4"), "next hop of a route"),)))
+        assert "throw 198.18.1.4 " in ip("route show table 5354")
+        events.close()
+
+    space.call(inside)
+
+
+def many(at):
+    prefixes = ", ".join(f'"198.18.{n}.0/26"' for n in range(at, at + 40))
+    return f'[[platform]]\nid = "p"\nprefixes = [{prefixes}]\n'
+
+
+def test_a_replacement_moves_to_the_other_table_and_a_restart_finds_it_there(space, state):
+    def inside():
+        state.commit(many(1))
+        plane = state.plane()
+        plane.open()
+        step(plane)
+        state.force(many(101))
+        step(plane)
+        found = plane.status()
+        assert found["active"] == {"v4": 5355, "v6": 5354}
+        assert (found["table"], found["actual"], found["counters"]["swaps"]) == (5354, 40, 1)
+        assert ip("route show table 5354") == ""
+        assert "lookup 5355" in ip("rule")
+        plane.close()
+        again = state.plane()
+        again.open()
+        step(again)
+        assert again.status()["active"] == {"v4": 5355, "v6": 5354}
+        assert again.status()["counters"]["installed"] == 0
+
+    space.call(inside)
+
+
+def test_it_does_not_claim_to_enforce_what_others_lead_past_it(space, state):
+    def inside():
+        state.commit()
+        plane = state.plane()
+        plane.open()
+        step(plane)
+        ip("rule add pref 100 from 198.18.0.0/16 table 100")
+        step(plane, "RULES")
+        found = plane.status()
+        assert found["bypassed_by"] == [
+            "rule for IPv4, preference 100, looks table 100 up for some packets"
+        ]
+        assert (found["enforcing"], found["counters"]["bypasses"]) == (True, 1)
+        ip("rule add pref 101 table 100")
+        step(plane, "RULES")
+        assert len(plane.status()["bypassed_by"]) == 2
+        assert not plane.status()["enforcing"]
+        ip("rule del pref 101")
+        step(plane, "RULES")
+        assert plane.status()["enforcing"]
+        for words, enforcing in (
+            ("throw 198.18.1.2/32 proto static", False),
+            ("blackhole 198.18.1.3/32 proto static", True),
+            ("throw 198.18.2.0/24 proto static", True),  # of nothing that is listed
+            ("throw 198.18.1.0/28 proto static metric 9", True),  # ours comes first
+        ):
+            ip(f"route add {words} table 5354")
+            step(plane)
+            assert plane.status()["enforcing"] is enforcing, words
+            ip(f"route del {words} table 5354")
+            step(plane)
+            assert plane.status()["enforcing"]
+        ip("route replace blackhole 198.18.1.0/28 proto static table 5354")
+        step(plane)  # a stranger has the place
+        assert (plane.status()["missing"], plane.status()["enforcing"]) == (1, False)
 
     space.call(inside)
 
@@ -250,7 +350,7 @@ def test_table_rule_and_mark_stay_as_they_were_at_the_start(space, state, caplog
         other = RoutesSection(table=99, preference=98, protocol=97)
         plane.reread(lambda: msgspec.structs.replace(state.config, routes=other))
         step(plane)
-        assert "`blockd route --withdraw`, then restart" in caplog.text
+        assert "restart the daemon" in caplog.text
         assert plane.status()["table"] == 5354
         assert "lookup 99" not in ip("rule")
 

@@ -4,20 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockd import prefixes
+from blockd.config import RoutesSection
 from blockd.prefixes import Prefix
 from blockd.routes import show
-from blockd.routes.plan import (
-    METRIC,
-    Cut,
-    FibRule,
-    Install,
-    Kind,
-    Plan,
-    Route,
-    RulePlan,
-    diff,
-)
+from blockd.routes.bypass import Bypass
+from blockd.routes.model import METRIC, Cut, FibRule, Install, Kind, Plan, Route, RulePlan
+from blockd.routes.plan import diff
 from blockd.routes.show import Row
+from blockd.routes.swap import Move
 
 P = prefixes.parse
 NOTHING = Plan((), (), 0, (), ())
@@ -113,3 +107,34 @@ def test_every_change_of_a_plan_stands_in_the_table_and_in_one_batch(wanted, hel
         words = f"{change.kind} {change.prefix}"
         assert sum(f" {words} " in line for line in lines) == 1
         assert sum(row.what == words for row in rows) == 1
+
+
+def test_a_swap_is_shown_with_its_tables_and_its_batch_goes_its_way():
+    old = Route(P("198.18.1.0/28"), Kind.BLACKHOLE, 177, 0)
+    four = Move(
+        4,
+        5355,
+        swaps=True,
+        fill=Plan((Install(P("198.18.1.0/28"), Kind.PROHIBIT, replaces=False),), (), 0, (), ()),
+        rules=RulePlan((4,), (FibRule(4, 5354, 5354, 177, plain=True),), ()),
+        clear=Plan((), (old,), 0, (), ()),
+    )
+    six = Move(6, 5354, swaps=False, fill=NOTHING._replace(kept=3), rules=NO_RULES, clear=NOTHING)
+    ahead = Bypass(FibRule(6, 1000, 254, 4, plain=True), whole=True)
+    assert show.moves((four, six), (), 5354, [ahead]) == [
+        Row("swap", "IPv4 to table 5355", "filled first, then looked up instead of table 5354"),
+        Row("install", "prohibit 198.18.1.0/28", ""),
+        Row("install", "rule for IPv4", ""),
+        Row("withdraw", "rule for IPv4, preference 5354, table 5354", ""),
+        Row("withdraw", "blackhole 198.18.1.0/28", ""),
+        Row("keep", "3 routes", "right as they are"),
+        Row("bypassed", "IPv6",
+            "rule for IPv6, preference 1000, looks table 254 up for every packet"),
+    ]  # fmt: skip
+    assert show.batch_of(four, RoutesSection()).splitlines() == [
+        "route add prohibit 198.18.1.0/28 table 5355 proto 177 metric 0",
+        "rule add pref 5354 table 5355 protocol 177",
+        "rule del pref 5354 table 5354 protocol 177",
+        "route del blackhole 198.18.1.0/28 table 5354 proto 177 metric 0",
+    ]
+    assert show.batch_of(six, RoutesSection()) == ""
