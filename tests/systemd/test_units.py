@@ -14,24 +14,27 @@ from blockd.config import Config
 
 UNITS = Path(__file__).parents[2] / "systemd"
 PROGRAM = "/opt/blockd/bin/blockd"
-SERVICES = ("blockd.service", "blockd-resolver.service", "blockd-routes.service")
+DAEMONS = (
+    "blockd.service", "blockd-resolver.service", "blockd-routes.service", "blockd-web.service",
+)  # fmt: skip
+FETCH, TIMER = "blockd-fetch.service", "blockd-fetch.timer"
+VERIFY, VERIFY_TIMER = "blockd-verify.service", "blockd-verify.timer"
+SERVICES = (DAEMONS[0], FETCH, VERIFY, *DAEMONS[1:])
 SOCKET = "blockd-resolver.socket"
 OTHERS = ("sysusers.d/blockd.conf", "tmpfiles.d/blockd.conf", "networkd.conf.d/blockd.conf")
 USERS = {
     "blockd.service": "blockd",
     "blockd-resolver.service": "blockd-resolver",
     "blockd-routes.service": "blockd-routes",
+    "blockd-web.service": "blockd-web",
+    FETCH: "blockd-fetch",
+    VERIFY: "blockd-verify",
 }
-MOST_EXPOSURE = 2.0
+MOST_EXPOSURE = 1.5
 
 EVERYWHERE = {
     "AssertPathExists": "/etc/blockd/blockd.toml",
-    "StartLimitIntervalSec": "0",
-    "Type": "notify",
     "Group": "blockd",
-    "Restart": "always",
-    "ReadWritePaths": "/run/blockd",
-    "UMask": "0007",
     "LimitCORE": "0",
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
@@ -59,6 +62,15 @@ EVERYWHERE = {
     "SystemCallErrorNumber": "EPERM",
 }
 """systemd has no way to share these between units, so that they are equal is held here."""
+
+LASTING = {
+    "StartLimitIntervalSec": "0",
+    "Type": "notify",
+    "Restart": "always",
+    "ReadWritePaths": "/run/blockd",
+    "UMask": "0007",
+}
+"""And these are what the services have in common that do not end by themselves."""
 
 
 def settings(text):
@@ -100,7 +112,7 @@ def complaints(directory):
 @pytest.fixture
 def copies(tmp_path):
     """Copies of the units whose program exists on this machine."""
-    for name in (*SERVICES, SOCKET):
+    for name in (*SERVICES, SOCKET, TIMER, VERIFY_TIMER):
         text = (UNITS / name).read_text("utf-8")
         (tmp_path / name).write_text(text.replace(PROGRAM, shutil.which("true")), "utf-8")
     return tmp_path
@@ -108,7 +120,7 @@ def copies(tmp_path):
 
 def test_every_shipped_file_is_tested_here():
     shipped = {str(path.relative_to(UNITS)) for path in UNITS.rglob("*") if path.is_file()}
-    assert shipped == {*SERVICES, SOCKET, *OTHERS}
+    assert shipped == {*SERVICES, SOCKET, TIMER, VERIFY_TIMER, *OTHERS}
 
 
 def test_systemd_has_nothing_to_say_about_the_units(copies):
@@ -161,8 +173,9 @@ def keys(finding):
 @pytest.mark.parametrize("name", SERVICES)
 def test_what_all_services_have_in_common(name):
     found = unit(name)
-    assert {key: found.get(key) for key in EVERYWHERE} == {
-        key: [value] for key, value in EVERYWHERE.items()
+    common = {**EVERYWHERE, **LASTING} if name in DAEMONS else EVERYWHERE
+    assert {key: found.get(key) for key in common} == {
+        key: [value] for key, value in common.items()
     }
     assert found["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
     assert found["User"] == [USERS[name]]
@@ -182,6 +195,29 @@ def test_the_compiler_has_no_network_and_no_capability():
     assert found["PrivateNetwork"] == ["yes"]
     assert found["RestrictAddressFamilies"] == ["AF_UNIX"]
     assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == [""]
+
+
+def test_only_the_fetcher_asks_web_servers_and_it_writes_nothing_but_the_spool():
+    found = unit(FETCH)
+    assert found["Type"] == ["oneshot"]
+    assert found["ExecStart"] == [f"{PROGRAM} fetch --due"]
+    assert found["ReadWritePaths"] == [Config().fetch.spool]
+    assert found["RestrictAddressFamilies"] == ["AF_INET AF_INET6 AF_UNIX"]
+    assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == [""]
+    assert unit(TIMER)["OnCalendar"] == ["hourly"]
+    for name in DAEMONS:
+        assert Config().fetch.spool not in str(unit(name))
+
+
+def test_verifying_leaves_its_result_and_needs_no_privilege():
+    found = unit(VERIFY)
+    assert found["Type"] == ["oneshot"]
+    assert found["ExecStart"] == [f"{PROGRAM} verify --record"]
+    assert found["ReadWritePaths"] == ["/run/blockd"]
+    assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == [""]
+    # That a daemon is down is its finding; it must not start it, nor stop with it.
+    assert not {"Wants", "Requires", "BindsTo", "SuccessExitStatus"} & found.keys()
+    assert unit(VERIFY_TIMER)["OnCalendar"] == ["hourly"]
 
 
 def test_a_bad_list_fails_the_reload_and_only_a_good_one_renews_the_configuration():
@@ -222,6 +258,25 @@ def test_routes_have_one_capability_and_it_is_not_voided():
     # In a user namespace of its own it would have no say in the host's network namespace.
     assert "PrivateUsers" not in found
     assert "PrivateNetwork" not in found
+
+
+def test_routes_are_withdrawn_by_what_knows_a_stop_from_a_restart():
+    found = unit("blockd-routes.service")
+    # As root without a capability but the one: systemd answers root without a D-Bus daemon.
+    assert found["ExecStopPost"] == [f"!{PROGRAM} route --withdraw --on-stop %n"]
+    for name in ("blockd.service", "blockd-resolver.service"):
+        assert "ExecStopPost" not in unit(name)
+
+
+def test_the_page_reaches_loopback_alone_and_nobody_waits_for_it():
+    found = unit("blockd-web.service")
+    assert found["ExecStart"] == [f"{PROGRAM} web"]
+    assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == [""]
+    assert (found["IPAddressDeny"], found["IPAddressAllow"]) == (["any"], ["localhost"])
+    assert "Requires" not in found
+    assert "Wants" not in found
+    for name in SERVICES[:-1]:
+        assert "blockd-web" not in (UNITS / name).read_text("utf-8")
 
 
 def test_the_socket_listens_where_the_configuration_does_by_default():
@@ -268,11 +323,11 @@ def group(root):
     return groups["blockd"]
 
 
-def test_three_users_without_a_login_share_one_group(root):
+def test_users_without_a_login_share_one_group(root):
     made = users(root)
     assert set(made) == set(USERS.values())
     assert {int(fields[3]) for fields in made.values()} == {group(root)}
-    assert len({fields[2] for fields in made.values()}) == 3
+    assert len({fields[2] for fields in made.values()}) == len(USERS)
     assert {fields[6] for fields in made.values()} == {"/usr/sbin/nologin"}
 
 
@@ -291,6 +346,9 @@ def test_the_directories_belong_to_whom_they_should(root):
     assert stat.S_IMODE(run_directory.st_mode) == 0o2770
     assert run_directory.st_uid == int(users(root)["blockd"][2])
     assert run_directory.st_gid == group(root)
+    spool = (root / "var/spool/blockd").stat()
+    assert stat.S_IMODE(spool.st_mode) == 0o2750
+    assert (spool.st_uid, spool.st_gid) == (int(users(root)["blockd-fetch"][2]), group(root))
     for name in ("etc/blockd", "etc/blockd/rules.d"):
         made = (root / name).stat()
         assert (stat.S_IMODE(made.st_mode), made.st_uid, made.st_gid) == (0o755, 0, 0)
