@@ -49,6 +49,23 @@ class GuardError(RefusedError):
     exit_status = 3
 
 
+class ChangeError(GuardError):
+    """The change is beyond a limit of the guard; nothing was changed."""
+
+    def __init__(
+        self,
+        sentence: str = "",
+        issues: Sequence[Any] = (),
+        *,
+        digest: str = "",
+        beyond: Sequence[str] = (),
+    ) -> None:
+        """Carry the change's digest, by which it can be confirmed, and each limit's sentence."""
+        super().__init__(sentence, issues)
+        self.digest = digest
+        self.beyond = tuple(beyond)
+
+
 class StoreError(BlockdError):
     """The policy store cannot be used."""
 
@@ -85,3 +102,19 @@ class PrefixFormError(BlockdError, ValueError):
 
 class RecordFormError(BlockdError, ValueError):
     """Text is not a resource record."""
+
+
+class SignatureError(BlockdError, ValueError):
+    """A signature or a key cannot be used."""
+
+
+class FetchError(BlockdError):
+    """A list could not be fetched."""
+
+    exit_status = 1
+
+    def __init__(self, sentence: str = "", *, transient: bool = False, after: int = 0) -> None:
+        """Say whether asking again soon may help, and how many seconds later the server wants."""
+        super().__init__(*([sentence] if sentence else []))
+        self.transient = transient
+        self.after = after

@@ -6,7 +6,7 @@ comparable without parsing. Text appears at the edges only. No input or output h
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import idna
 
@@ -20,6 +20,7 @@ MAX_WIRE = 255  # RFC 1035 2.3.4, the root's zero octet included
 _PLAIN = re.compile(
     r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
 )
+_INTERNATIONAL = re.compile(r"(?s)(?=.*[^\x00-\x7f])(?!.*[\x80-\x9f])")  # no controls of C1
 _ESCAPED = re.compile(rb"[^a-z0-9_-]")
 _LENGTH = tuple(bytes((octets,)) for octets in range(MAX_LABEL + 1))
 _LONGEST_TEXT = 1024  # characters; IDNA takes time with the square of the length
@@ -49,7 +50,12 @@ def _canonical_idn(text: str, lowered: str) -> str:
         raise NameFormError("the root is not a name that a list may hold")
     try:
         # UTS-46 first: it folds case and width and maps the ideographic full stop to a dot.
-        mapped = idna.uts46_remap(text, std3_rules=False, transitional=False).removesuffix(".")
+        # Of ASCII it would fold the case alone, and take ten times as long.
+        mapped = (
+            lowered
+            if lowered.isascii()
+            else idna.uts46_remap(text, std3_rules=False, transitional=False).removesuffix(".")
+        )
     except idna.IDNAError as error:
         raise NameFormError(f"{text!r} is no internationalised name: {error}") from None
     labels = [_label(label, text) for label in mapped.split(".")]
@@ -76,16 +82,58 @@ def _label(label: str, text: str) -> str:
                 f"the label {label!r} has characters other than letters, digits, '-' and '_'"
             )
         return label
+    if label.startswith("xn--"):
+        return _given_alabel(label)
     try:
         return idna.alabel(label).decode("ascii")
     except idna.IDNAError as error:
         raise NameFormError(f"the label {label!r} breaks IDNA 2008: {error}") from None
 
 
+def _given_alabel(label: str) -> str:
+    """Return an A-label as it was given, if it is one by form.
+
+    IDNA 2008 refuses what many registries sold before it and some still sell, emoji above all.
+    Such names resolve; whoever lists one in its A-form means these octets and no others, so
+    that there is nothing to map. What is no punycode (RFC 3492) is a slip of the pen.
+    """
+    if len(label) <= MAX_LABEL and _PLAIN.fullmatch(label):
+        try:
+            decoded = label[4:].encode("ascii").decode("punycode")
+        except (UnicodeError, OverflowError):
+            decoded = ""
+        if _INTERNATIONAL.search(decoded):
+            return label
+    raise NameFormError(f"the label {label[:70]!r} breaks IDNA: what follows xn-- is no punycode")
+
+
 def to_wire(name: str) -> bytes:
     """Return a canonical text name's wire form without the root octet; shape: 1 to 254 octets."""
     # A list, not a generator: a third faster, and a million names come this way.
     return b"".join([_LENGTH[len(label)] + label for label in name.encode("ascii").split(b".")])
+
+
+def plain_wires(listed: Sequence[str]) -> list[bytes] | None:
+    """Return the wire forms of many names at once; None: one of them is too long.
+
+    In less than half the time of `plain_wire` for each: no name is looked at by itself.
+
+    Args:
+        listed: at least one name, of letters, digits, hyphens and underscores in labels that do
+            not begin with `xn--`; that is the caller's to know.
+    """
+    # A line feed as a label of its own between two names, which no name holds. The dot before
+    # each label makes room for its length.
+    text = b"." + ".\n.".join(listed).encode("ascii").lower()
+    lengths = list(map(len, text[1:].split(b".")))
+    if max(lengths) > MAX_LABEL:
+        return None
+    wire, at = bytearray(text), 0
+    for length in lengths:
+        wire[at] = length
+        at += 1 + length
+    wires = bytes(wire).split(b"\1\n")
+    return wires if max(map(len, wires)) < MAX_WIRE else None
 
 
 def plain_wire(text: str) -> bytes | None:

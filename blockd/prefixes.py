@@ -6,6 +6,7 @@ input or output here.
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
 from typing import Generic, NamedTuple, TypeVar
@@ -17,6 +18,12 @@ from blockd.errors import PrefixFormError
 WIDTH = {4: 32, 6: 128}
 
 _FORM = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
+
+# The usual forms, ten times as fast as netaddr reads them; it judges all others.
+_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_V4 = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}(?:/(3[0-2]|[12]?[0-9]))?")
+_GROUPS = r"(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?"
+_V6 = re.compile(rf"({_GROUPS})::({_GROUPS})(?:/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?")
 
 T = TypeVar("T")
 
@@ -75,14 +82,42 @@ def parse(text: str) -> Prefix:
         PrefixFormError: when the text is no address or prefix, or has host bits set (the
             message shows the prefix that was probably meant).
     """
-    try:
-        # netaddr also takes masks, signs, and foreign digits.
-        network = netaddr.IPNetwork(text if _FORM.fullmatch(text) else "")
-    except (netaddr.AddrFormatError, ValueError):
-        raise PrefixFormError(f"{text!r} is not an IPv4 or IPv6 address or prefix") from None
+    usual = _usual(text)
+    if usual is not None:
+        return usual
+    network = None
+    if _FORM.fullmatch(text):  # netaddr also takes masks, signs, and foreign digits
+        with suppress(netaddr.AddrFormatError, ValueError):
+            network = netaddr.IPNetwork(text)
+    if network is None:
+        raise PrefixFormError(f"{text!r} is not an IPv4 or IPv6 address or prefix")
     if network.first != network.value:
         raise PrefixFormError(f"{text!r} has host bits set; {network.cidr} was probably meant")
     return Prefix(network.version, network.first, network.prefixlen)
+
+
+def _usual(text: str) -> Prefix | None:
+    """Return the prefix of a text in one of the usual forms; None: ask netaddr."""
+    found = _V4.fullmatch(text)
+    if found:
+        a, b, c, d, bits = found.groups()
+        network = int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
+        length = int(bits) if bits else 32
+        return None if network & (0xFFFFFFFF >> length) else Prefix(4, network, length)
+    found = _V6.fullmatch(text)
+    if found:
+        head, tail, bits = found.groups()
+        before = [int(group, 16) for group in head.split(":")] if head else []
+        after = [int(group, 16) for group in tail.split(":")] if tail else []
+        # RFC 4291 2.2: `::` stands for one group of zeros or more.
+        missing = 8 - len(before) - len(after)
+        length = int(bits) if bits else 128
+        network = 0
+        for group in (*before, *([0] * missing), *after):
+            network = network << 16 | group
+        if missing > 0 and not network & ((1 << (128 - length)) - 1):
+            return Prefix(6, network, length)
+    return None
 
 
 def is_meant(text: str) -> bool:
@@ -111,32 +146,47 @@ def collapse(routes: Mapping[Prefix, T]) -> dict[Prefix, T]:
     the prefix above them. Values are compared by equality; an address that no key covers
     stays uncovered.
     """
+    merged = _merged(routes)
     kept: dict[Prefix, T] = {}
-    merged = dict(routes)
-    # Neighbours merge from the narrowest length upwards, so that one pass is enough.
-    by_length: dict[int, list[Prefix]] = {}
-    for prefix in merged:
-        by_length.setdefault(prefix.length, []).append(prefix)
-    for length in range(128, 0, -1):
-        for prefix in by_length.pop(length, ()):
-            value = merged.get(prefix)
-            above = prefix.supernet(length - 1)
-            if value is None or above.network != prefix.network:
-                continue
-            upper = prefix._replace(network=prefix.network | 1 << (WIDTH[prefix.family] - length))
-            if merged.get(upper) == value:
-                del merged[prefix], merged[upper]
-                if above not in merged:
-                    by_length.setdefault(length - 1, []).append(above)
-                merged[above] = value
-    stack: list[Prefix] = []
+    # What lies around, widest first: family, last address, value.
+    around: list[tuple[int, int, T]] = []
     for prefix in sorted(merged):
-        while stack and not stack[-1].covers(prefix):
-            stack.pop()
-        if not stack or kept[stack[-1]] != merged[prefix]:
-            kept[prefix] = merged[prefix]
-            stack.append(prefix)
+        family, network, length = prefix
+        while around and (around[-1][1] < network or around[-1][0] != family):
+            around.pop()
+        value = merged[prefix]
+        if not around or around[-1][2] != value:
+            kept[prefix] = value
+            around.append((family, network | (1 << (WIDTH[family] - length)) - 1, value))
     return kept
+
+
+def _merged(routes: Mapping[Prefix, T]) -> Mapping[Prefix, T]:
+    """Return the prefixes with each two neighbours of equal value as the one above them.
+
+    On numbers by family and length, since a prefix made for each step costs ten times as much.
+    """
+    networks: dict[tuple[int, int], dict[int, T]] = {}
+    for (family, network, length), value in routes.items():
+        networks.setdefault((family, length), {})[network] = value
+    untouched = True
+    for family in (4, 6):
+        # From the narrowest length upwards, so that one pass is enough.
+        for length in range(WIDTH[family], 0, -1):
+            here = networks.get((family, length), {})
+            bit = 1 << (WIDTH[family] - length)
+            for lower in [each for each in here if not each & bit and each | bit in here]:
+                if here[lower] == here[lower | bit]:
+                    networks.setdefault((family, length - 1), {})[lower] = here.pop(lower)
+                    del here[lower | bit]
+                    untouched = False
+    if untouched:
+        return routes
+    return {
+        Prefix(family, network, length): value
+        for (family, length), here in networks.items()
+        for network, value in here.items()
+    }
 
 
 def flatten(routes: Mapping[Prefix, T]) -> list[Range[T]]:

@@ -66,6 +66,7 @@ _RPZ = {
     "*.": 'write action = "nodata"',
     "rpz-passthru.": "write an [[allow]] entry",
     "rpz-drop.": 'write action = "drop"',
+    "rpz-tcp-only.": 'write action = "tcp-only"',
 }
 _PARAMETERS = {"ech": "echconfig", "dohpath": "key7", "ohttp": "key8"}  # what dnslib calls them
 _FILLED = ("mandatory", "alpn", "ipv4hint", "echconfig", "ipv6hint")
@@ -95,6 +96,12 @@ def parse(text: str) -> Record:
     else:
         rdata = _read(kind, words[1:])
     return Record(rtype, rdata, _canonical(kind, rdata))
+
+
+def names_among(kind: str) -> tuple[int, ...]:
+    """Return which of the words behind a type are domain names, which a zone may write relative."""
+    form = _FORMS.get(kind)
+    return form.names if form is not None else ()
 
 
 def _words(text: str) -> list[str]:

@@ -11,6 +11,7 @@ class Action(StrEnum):
     ZERO = "zero"
     REFUSED = "refused"
     DROP = "drop"
+    TCP_ONLY = "tcp-only"
     ADDRESS = "address"
     RECORDS = "records"
 
@@ -36,6 +37,43 @@ class Denied(StrEnum):
 
     REFUSE = "refuse"
     DROP = "drop"
+
+
+class Override(StrEnum):
+    """What an operator says of a whole source in place of what it says itself."""
+
+    GIVEN = "given"
+    NXDOMAIN = "nxdomain"
+    NODATA = "nodata"
+    DROP = "drop"
+    TCP_ONLY = "tcp-only"
+    PASSTHRU = "passthru"
+    DISABLED = "disabled"
+    CNAME = "cname"
+    """Followed by a name."""
+
+
+class ListFormat(StrEnum):
+    """The formats that lists are read in."""
+
+    NATIVE = "native"
+    DOMAINS = "domains"
+    HOSTS = "hosts"
+    ADBLOCK = "adblock"
+    DNSMASQ = "dnsmasq"
+    UNBOUND = "unbound"
+    RPZ = "rpz"
+    CSV = "csv"
+    ADDRESSES = "addresses"
+
+
+class Required(StrEnum):
+    """What a guard may ask every platform to say."""
+
+    REFERENCE = "reference"
+    EXPIRES = "expires"
+    AUTHORITY = "authority"
+    CONTACT = "contact"
 
 
 class RouteType(StrEnum):

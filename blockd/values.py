@@ -6,8 +6,8 @@ Each class reads and prints its form; which key holds which is `config`'s busine
 import re
 from typing import Self
 
-from blockd import prefixes
-from blockd.errors import PrefixFormError
+from blockd import names, prefixes
+from blockd.errors import NameFormError, PrefixFormError
 from blockd.prefixes import Prefix
 
 _SIZE = re.compile(r"([0-9]+)\s*(B|KB|MB|GB)?")
@@ -51,7 +51,7 @@ class Endpoint(TextValue):
     @classmethod
     def parse(cls, value: object) -> Self:
         """Read the text form; the port is 53 where none is given."""
-        text = _text(value)
+        text = plain_text(value)
         host, port = text, "53"
         bracketed = _BRACKETED.fullmatch(text)
         if bracketed:
@@ -82,7 +82,7 @@ class TlsEndpoint(Endpoint):
     def parse(cls, value: object) -> Self:
         """Read the text form."""
         found = super().parse(value)
-        if not _PORT.search(_text(value)):
+        if not _PORT.search(plain_text(value)):
             found.port = 853
         return found
 
@@ -104,7 +104,7 @@ class Upstream(TextValue):
     @classmethod
     def parse(cls, value: object) -> Self:
         """Read the text form; TLS has port 853 where none is given (RFC 7858 3.1)."""
-        text = _text(value)
+        text = plain_text(value)
         scheme, found, rest = text.partition("://")
         if not found:
             scheme, rest = "udp", text
@@ -138,7 +138,7 @@ class Duration(TextValue):
     @classmethod
     def parse(cls, value: object) -> Self:
         """Read the text form."""
-        match = _DURATION.fullmatch(_text(value).strip())
+        match = _DURATION.fullmatch(plain_text(value).strip())
         if not match:
             raise ValueError(f"{value!r} is not a time such as '30s', '10m', '12h' or '1d'")
         return cls(int(match[1]) * _TIMES[match[2]])
@@ -160,7 +160,7 @@ class Network(TextValue):
     @classmethod
     def parse(cls, value: object) -> Self:
         """Read the text form."""
-        return cls(prefixes.parse(_text(value)))
+        return cls(prefixes.parse(plain_text(value)))
 
     def __str__(self) -> str:
         """Return the text form."""
@@ -195,6 +195,62 @@ class Share(TextValue):
         return str(self.number) if self.number is not None else f"{self.percent:g}%"
 
 
+class Target(TextValue):
+    """A name with all below it, `=name` for itself alone, or an address or prefix."""
+
+    __slots__ = ("exact", "name", "prefix")
+
+    def __init__(
+        self, *, name: bytes | None = None, exact: bool = False, prefix: Prefix | None = None
+    ) -> None:
+        self.name = name
+        """In wire form; None: it is a prefix."""
+        self.exact = exact
+        self.prefix = prefix
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form."""
+        text = plain_text(value).strip()
+        if prefixes.is_meant(text):
+            try:
+                return cls(prefix=prefixes.parse(text))
+            except PrefixFormError as error:
+                raise ValueError(str(error)) from None
+        try:
+            return cls(name=names.parse(text.removeprefix("=")), exact=text.startswith("="))
+        except NameFormError as error:
+            raise ValueError(f"{text!r} is neither a name nor an address: {error}") from None
+
+    def __str__(self) -> str:
+        """Return the canonical text."""
+        if self.name is None:
+            return str(self.prefix)
+        return ("=" if self.exact else "") + names.to_text(self.name)
+
+
+class NeverItem(TextValue):
+    """A target that no list may touch, or the path of a file with one a line."""
+
+    __slots__ = ("path", "target")
+
+    def __init__(self, *, target: Target | None = None, path: str = "") -> None:
+        self.target = target
+        self.path = path
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form: a path begins with `/`, `./` or `../`."""
+        text = plain_text(value)
+        if text.startswith(("/", "./", "../")):
+            return cls(path=text)
+        return cls(target=Target.parse(text))
+
+    def __str__(self) -> str:
+        """Return the text form."""
+        return self.path or str(self.target)
+
+
 class Size(TextValue):
     """A number of octets: `64MB` (1 MB is 2**20 octets)."""
 
@@ -206,7 +262,7 @@ class Size(TextValue):
     @classmethod
     def parse(cls, value: object) -> Self:
         """Read the text form."""
-        match = _SIZE.fullmatch(_text(value).strip())
+        match = _SIZE.fullmatch(plain_text(value).strip())
         if not match:
             raise ValueError(f"{value!r} is not a size such as '64MB'")
         return cls(int(match[1]) * _UNITS[match[2] or "B"])
@@ -217,7 +273,8 @@ class Size(TextValue):
         return f"{self.octets // _UNITS[unit]}{unit}"
 
 
-def _text(value: object) -> str:
+def plain_text(value: object) -> str:
+    """Return a value that has to be a text; raises ValueError."""
     if not isinstance(value, str):
         raise ValueError(f"a text was expected, not {value!r}")  # noqa: TRY004 - msgspec reports ValueError with its place
     return value

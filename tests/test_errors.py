@@ -15,7 +15,9 @@ KINDS = [
 
 STATUS = {
     "ListError": 1,
+    "FetchError": 1,
     "GuardError": 3,
+    "ChangeError": 3,
     "UnreachableError": 4,
     "KernelError": 4,
 }

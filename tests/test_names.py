@@ -15,6 +15,8 @@ SAME = [
     ("BÜCHER.example", "xn--bcher-kva.example"),
     ("a。example", "a.example"),
     ("_dmarc.mail.example", "_dmarc.mail.example"),
+    ("xn--17g.example", "xn--17g.example"),  # no IDNA 2008: a sign, as emoji are; names have them
+    ("XN--I-7IQ.example", "xn--i-7iq.example"),
     ("straße.example", "xn--strae-oqa.example"),  # non-transitional: ß stays
 ]
 
@@ -30,6 +32,9 @@ WRONG = [
     ("a$.example", "characters other than"),
     ("xn--a.example", "IDNA"),
     ("☃☃.example", "IDNA"),
+    ("xn--zzzzzzzzzz99999999.example", "no punycode"),
+    ("xn--abc-.example", "no punycode"),
+    ("xn--.example", "no punycode"),
     ("a" * 5000, "that is no name"),
 ]
 
@@ -69,6 +74,31 @@ def test_any_text_is_a_name_or_told_why(text):
     assert names.parse(names.to_text(wire)) == wire
     assert len(wire) < names.MAX_WIRE
     assert names.plain_wire(text) in {None, wire}
+
+
+@given(st.lists(NAME, min_size=1, max_size=8))
+def test_many_names_at_once_are_the_same_as_one_by_one(listed):
+    listed = [name for name in listed if "xn--" not in name]
+    if listed:
+        wires = [names.parse(name) for name in listed]
+        assert names.plain_wires(listed) == wires
+        assert names.plain_wires([name.upper() for name in listed]) == wires
+
+
+@pytest.mark.parametrize("name", ["a" * 64 + ".example", ".".join(["a" * 63] * 4)])
+def test_a_name_that_is_too_long_among_many_is_noticed(name):
+    assert names.plain_wires(["a.example", name]) is None
+    assert names.plain_wires(["a.example", "b" * 63]) is not None
+
+
+@given(st.text(st.sampled_from("ab-0189z"), max_size=30))
+def test_whatever_follows_xn_is_kept_as_it_stands_or_told(text):
+    try:
+        wire = names.parse(f"xn--{text}.example")
+    except NameFormError:
+        return
+    assert names.to_text(wire) == f"xn--{text}.example"
+    assert names.parse(names.to_unicode(wire)) == wire
 
 
 def test_the_walk_goes_from_the_name_to_the_top_level():

@@ -2,13 +2,15 @@
 
 import pytest
 
-from blockd.terms import Action, Basis, Denied, RouteType, Strategy
+from blockd.terms import Action, Basis, Denied, ListFormat, Override, RouteType, Strategy
 
 WORDS = {
-    Action: "nxdomain nodata zero refused drop address records",
+    Action: "nxdomain nodata zero refused drop tcp-only address records",
     Basis: "order policy request",
     Strategy: "fastest ordered parallel",
     Denied: "refuse drop",
+    Override: "given nxdomain nodata drop tcp-only passthru disabled cname",
+    ListFormat: "native domains hosts adblock dnsmasq unbound rpz csv addresses",
     RouteType: "blackhole unreachable prohibit",
 }
 

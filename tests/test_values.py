@@ -7,8 +7,10 @@ from blockd.values import (
     Duration,
     Endpoint,
     Network,
+    NeverItem,
     Share,
     Size,
+    Target,
     TextValue,
     TlsEndpoint,
     Upstream,
@@ -111,3 +113,31 @@ def test_what_values_hold():
     assert (upstream.endpoint.address, upstream.endpoint.port) == ("198.18.0.55", 853)
     with pytest.raises(NotImplementedError):  # the base has no form of its own
         TextValue.parse("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Bank.Example.", "bank.example"),
+        ("=bank.example", "=bank.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("198.18.0.1", "198.18.0.1/32"),
+        ("2001:DB8::/32", "2001:db8::/32"),
+    ],
+)
+def test_a_target_is_a_name_or_a_prefix(text, shown):
+    target = Target.parse(text)
+    assert str(target) == shown
+    assert Target.parse(str(target)) == target
+    assert (target.name is None) is (target.prefix is not None)
+
+
+@pytest.mark.parametrize("text", ["", "a..b", "198.18.0.1/16", 7])
+def test_what_is_neither_a_name_nor_a_prefix_is_no_target(text):
+    with pytest.raises(ValueError, match=r"neither a name|host bits|a text was expected"):
+        Target.parse(text)
+
+
+@pytest.mark.parametrize("path", ["/etc/blockd/cdn.txt", "./cdn.txt", "../cdn.txt"])
+def test_a_path_among_the_untouchable_is_told_from_a_prefix(path):
+    assert (NeverItem.parse(path).path, NeverItem.parse("198.18.0.0/16").path) == (path, "")

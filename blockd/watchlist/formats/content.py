@@ -1,11 +1,12 @@
 """Bytes to text, and the problems that refuse a source whole before it is parsed.
 
-Cut off, not text, wrongly encoded, another kind of file. What the lines say is the formats'
-business.
+Cut off, not text, wrongly encoded, another kind of file; gzip is undone. What the lines say is
+the formats' business.
 """
 
 import codecs
 import re
+import zlib
 
 _HTML = re.compile(
     # Possessive throughout: comments without end must not be tried in every combination.
@@ -14,17 +15,27 @@ _HTML = re.compile(
 )
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _GZIP = b"\x1f\x8b"
+_PIECE = 1 << 20
+
+LARGEST = 1 << 29
+"""Octets that a compressed list may unpack to: some 15 million names."""
 
 
-def decode(content: bytes) -> tuple[str, list[tuple[int, str]]]:
+def decode(content: bytes, largest: int = LARGEST) -> tuple[str, list[tuple[int, str]]]:
     """Return the text without a byte order mark, and whole-file problems by line.
 
     The text is empty where there is a problem. Line 0 is the file as a whole.
+
+    Args:
+        content: the file's content, as it is or compressed with gzip.
+        largest: how many octets it may unpack to.
     """
+    if content.startswith(_GZIP):
+        content, problem = _unpacked(content, largest)
+        if problem:
+            return "", [(0, problem)]
     if not content:
         return "", [(0, "is empty; a list without entries is written by a fault, not on purpose")]
-    if content.startswith(_GZIP):
-        return "", [(0, "is compressed with gzip; unpack it first")]
     if content.startswith(_WIDE):
         return "", [(1, "is encoded as UTF-16; save it as UTF-8")]
     problems = []
@@ -44,6 +55,32 @@ def decode(content: bytes) -> tuple[str, list[tuple[int, str]]]:
         line = _line(content, len(content))
         problems.append((line, "is cut off: the last line has no end; write or fetch it again"))
     return ("", problems) if problems else (text, [])
+
+
+def _unpacked(content: bytes, largest: int) -> tuple[bytes, str]:
+    """Return what gzip packed (RFC 1952), all members of it, or what is wrong with it."""
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while content:
+            # Not the module gzip: it takes what comes as far as memory goes.
+            member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+            while not member.eof:
+                piece = member.decompress(content, _PIECE)
+                content = member.unconsumed_tail
+                if not piece and not content and not member.eof:
+                    return b"", "is cut off: its gzip data has no end; write or fetch it again"
+                size += len(piece)
+                if size > largest:
+                    return b"", f"unpacks to more than {largest} octets; no list is that large"
+                pieces.append(piece)
+                if b"\0" in piece:  # no list: what follows cannot mend it, and may be a bomb
+                    return b"".join(pieces), ""
+            # Zeros may pad the end of a file (as on tape); gzip passes them over too.
+            content = member.unused_data.lstrip(b"\0")
+    except zlib.error:
+        return b"", "is damaged: its gzip data fails its checksum; write or fetch it again"
+    return b"".join(pieces), ""
 
 
 def _line(content: bytes, offset: int) -> int:

@@ -6,13 +6,13 @@ well keeps them as plain domains.
 """
 
 import re
-from typing import NamedTuple
 
-from blockd import names
 from blockd.errors import NameFormError
-from blockd.watchlist.formats import feed
 from blockd.watchlist.formats.entry import name_entry, shown
-from blockd.watchlist.model import Issue, NameEntry, Origin, Parsed, Scope, Severity
+from blockd.watchlist.formats.feed import Feed
+from blockd.watchlist.formats.found import NOTHING, Found
+from blockd.watchlist.formats.ordinary import COMMENTED, ordinary
+from blockd.watchlist.model import Parsed, Rule, Scope
 
 FURNITURE = frozenset({
     "localhost", "localhost.localdomain", "localhost4", "localhost6", "local", "broadcasthost",
@@ -24,89 +24,62 @@ FURNITURE = frozenset({
 ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)(?:%\w+)?")
 """The form of a hosts line's first field."""
 
-_USUAL = frozenset({"0.0.0.0", "127.0.0.1"})  # noqa: S104 - nothing is bound here
-_SINK = re.compile(r"0\.0\.0\.0|127(?:\.\d{1,3}){3}|0*(?::0*)*:0*1?")
+SINK = re.compile(r"0\.0\.0\.0|127(?:\.\d{1,3}){3}|0*(?::0*)*:0*1?")
+"""Addresses that lead nowhere, as lists write for "blocked"."""
+
+_USUAL = r"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]++(?!(?i:localhost))"
+_SECOND = r"::1?[ \t]++(?!(?i:localhost))"
 
 
 def parse(text: str, source: str) -> Parsed:
     """Return the entries and issues of a hosts list; lines of furniture count as comments.
 
+    A name that has a line for IPv4 and one for IPv6 is no duplicate.
+
     Args:
         text: the file's content.
         source: its path, for the origins and the rule's id.
     """
-    rule = feed.rule(source)
-    lines = feed.lines(text)
-    parsed = Parsed(source=source, feed=True, format="hosts", lines=len(lines))
-    seen: dict[bytes, int] = {}
-    for number, line in enumerate(lines, 1):
-        quick = _quick(line)
-        if quick is not None and seen.setdefault(quick, number) == number:
-            parsed.names.append(NameEntry(quick, Scope.EXACT, rule, number))
-            parsed.entries += 1
-            continue
-        fields = line.partition("#")[0].split()
-        if not fields:
-            is_blank = not line.strip()
-            parsed.blanks += is_blank
-            parsed.comments += not is_blank
-            continue
-        found = _line(fields)
-        bad, twice = found.bad, b""
-        for wire in dict.fromkeys(found.names):
-            if seen.setdefault(wire, number) == number:
-                parsed.names.append(NameEntry(wire, Scope.EXACT, rule, number))
-            else:
-                twice = wire
-        if bad:  # one issue stands for all that is wrong with a line
-            more = f" (and {len(bad) - 1} more on this line)" if len(bad) > 1 else ""
-            parsed.issues.append(Issue(Origin(source, number), Severity.ERROR, bad[0] + more))
-        elif twice:
-            first = seen[twice]
-            shown_name = names.to_unicode(twice)
-            parsed.issues.append(feed.duplicate(source, number, shown_name, first))
-        elif found.names:
-            parsed.entries += 1
-        else:
-            parsed.comments += 1
-    return parsed
+    feed = Feed(source, "hosts")
+    feed.shapes = (
+        ordinary(_USUAL, rf"{COMMENTED}::1?[ \t]++\1{COMMENTED}", Scope.EXACT, lines=2),
+        ordinary(_USUAL, COMMENTED, Scope.EXACT),
+        ordinary(_SECOND, COMMENTED, Scope.EXACT, is_second_family=True),
+        ordinary(_USUAL, COMMENTED, Scope.EXACT, separator=" "),
+    )
+    return feed.read(text, lambda line: meaning(line, feed.rule))
 
 
-def _quick(line: str) -> bytes | None:
-    """Return the one plain name of a line as nearly all of a real list are; None: look closer."""
-    address, _, name = line.partition(" ")
-    if address not in _USUAL or name in FURNITURE or name[-1:].isdigit():
-        return None
-    return names.plain_wire(name)
-
-
-class _Found(NamedTuple):
-    names: list[bytes]
-    bad: list[str]
-
-
-def _line(fields: list[str]) -> _Found:
-    """Return the names that a line lists, and what is wrong with it; neither: furniture."""
-    address, *rest = fields
+def meaning(line: str, rule: Rule) -> Found:
+    """Return what a line lists, or what is wrong with it; neither: furniture."""
+    address, *rest = line.partition("#")[0].split() or [""]
+    if not address:
+        return NOTHING
     if not ADDRESS.fullmatch(address):
-        sentence = f"a hosts line begins with an address; write `0.0.0.0 {address[:253]}`"
-        return _Found([], [sentence])
+        sentence = f"a hosts line begins with an address; write `0.0.0.0 {_bare(address)}`"
+        return Found(problems=[sentence])
     if not rest:
-        return _Found([], [f"no name follows the address {address}; write `{address} name`"])
+        return Found(problems=[f"no name follows the address {address}; write `{address} name`"])
     listed = [field for field in rest if field.lower() not in FURNITURE]
-    if listed and not _SINK.fullmatch(address):
+    if listed and not SINK.fullmatch(address):
         # Such a line says where a host is, not that it is to be blocked.
-        sentence = f"{address} is a host's address, no block; write `0.0.0.0 {listed[0][:253]}`"
-        return _Found([], [sentence])
-    found = _Found([], [])
+        sentence = f"{address} is a host's address, no block; write `0.0.0.0 {_bare(listed[0])}`"
+        return Found(problems=[sentence])
+    found: list[tuple[bytes, Scope, Rule]] = []
+    bad = []
     for text in listed:
         try:
             wire, scope = name_entry(text)
         except NameFormError as error:
-            found.bad.append(str(error))
+            bad.append(str(error))
             continue
         if scope is Scope.SUBTREE:
-            found.names.append(wire)
+            found.append((wire, Scope.EXACT, rule))
         else:
-            found.bad.append(f"{shown(text)}: a hosts line names hosts, without `*.` and `=`")
-    return found
+            bad.append(f"{shown(text)}: a hosts line names hosts, without `*.` and `=`")
+    return Found(found, problems=bad, is_second_family=":" in address)
+
+
+def _bare(text: str) -> str:
+    """Return a text as it would stand in the file, for a message: no control characters."""
+    return text[:253] if text.isprintable() else shown(text)

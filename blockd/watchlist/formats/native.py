@@ -29,10 +29,10 @@ from blockd.watchlist.model import (
 ALLOW_ID = "allow"
 """The id of every exception's rule; no platform may be called so."""
 
-_INHERITED = ("authority", "basis", "reference", "contact")
+_INHERITED = ("authority", "basis", "reference", "contact", "enforce")
 _OWN = (
-    "listed", "expires", "action", "ttl", "route", "check_cname", "check_addresses", "enforce",
-    "name", "reason",
+    "listed", "expires", "action", "ttl", "route", "check_cname", "check_addresses",
+    "name", "reason", "owner",
 )  # fmt: skip
 _TABLES = ("list", "platform", "allow")
 

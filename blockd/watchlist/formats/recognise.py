@@ -2,53 +2,103 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
+
+import msgspec
 
 from blockd import prefixes
+from blockd.watchlist.formats import (
+    adblock,
+    addresses,
+    columns,
+    delimited,
+    dnsmasq,
+    domains,
+    hosts,
+    native,
+    rpz,
+    unbound,
+)
 from blockd.watchlist.formats import content as contents
-from blockd.watchlist.formats import domains, feed, hosts, native
 from blockd.watchlist.model import Issue, Origin, Parsed, Severity
 
+FORMATS: Mapping[str, Callable[[str, str], Parsed]] = {
+    "native": native.parse,
+    "domains": domains.parse,
+    "hosts": hosts.parse,
+    "adblock": adblock.parse,
+    "dnsmasq": dnsmasq.parse,
+    "unbound": unbound.parse,
+    "rpz": rpz.parse,
+    "csv": delimited.parse,
+    "addresses": addresses.parse,
+}
+"""Every format by the name that the configuration has for it."""
+
+_BY_SUFFIX: Mapping[str, str] = {
+    "toml": "native", "csv": "csv", "tsv": "csv", "rpz": "rpz", "zone": "rpz",
+}  # fmt: skip
+"""Names of files that decide; any other leaves it to the content."""
+
 _SAMPLE = 100
-_PARSERS = {"hosts": hosts.parse, "domains": domains.parse}
+_HEAD = 1 << 20
+"""Characters that are looked at; a format shows itself long before."""
 
-_ZONE = r"\$(?:TTL|ORIGIN)\b|;|\S+\s+(?:\d+\s+)?(?:IN\s+)?(?:CNAME|SOA|NS|A|AAAA|TXT)\s|NS\s"
+_ADBLOCK_HEADER = re.compile(r"\s*\[(?:Adblock|uBlock|AdGuard)\b[^\]\n]*\]", re.IGNORECASE)
+_ZONE = r"\$(?:TTL|ORIGIN)\b|\S+\s+(?:\d+\s+)?(?:IN\s+)?(?:CNAME|SOA|NS|A|AAAA|TXT)\s|NS\s"
 
-# What a line is typical of in formats that are not read as feeds; the first that fits.
+# What a line is typical of; the first that fits.
+_TYPICAL = (
+    ("adblock", re.compile(r"(?:@@)?\|\||@@|[^\s#]*#@?[?$%]?#[^\s#]", re.IGNORECASE)),
+    ("dnsmasq", re.compile(r"(?:--)?(?:address|server|local)\s*=\s*/")),
+    ("unbound", re.compile(r"(?:local-(?:zone|data)|server)\s*:")),
+    ("rpz", re.compile(_ZONE, re.IGNORECASE)),
+)
 _FOREIGN = (
-    ("an AdBlock list", re.compile(r"(?:@@)?\|\||.*##|\[Adblock", re.IGNORECASE)),
-    ("a dnsmasq configuration", re.compile(r"(?:address|server|local)=/")),
-    ("an Unbound configuration", re.compile(r"(?:local-(?:zone|data)|server)\s*:")),
-    ("a DNS zone (RPZ)", re.compile(_ZONE)),
     ("a native list without `.toml`", re.compile(r"\[\[?\w+\]\]?$|\w+\s*=\s*\S")),
     ("JSON", re.compile(r"[{}\[\]]|\"[^\"]*\"\s*:")),
     ("a web page", re.compile(r"<[a-z/!?]", re.IGNORECASE)),
     ("a list of web addresses", re.compile(r"\w+://")),
-    ("a table of several columns", re.compile(r"[^,;\t]+[,;\t].*[,;\t]")),
+    ("a table without a header", re.compile(r"[^,;\t]+[,;\t].*[,;\t]")),
 )
+_NEXT = re.compile(r"\s*(?:[#;-]|$)")
 
 
-def parse(content: bytes, source: str) -> Parsed:
-    """Return what a list file holds, in whichever format it is.
+def parse(content: bytes, source: str, form: str = "") -> Parsed:
+    """Return what a list file holds.
 
-    A name that ends in `.toml` is native; any other file is a feed and is recognised by its
-    lines. Never raises: all that is wrong is among the issues, and `refused` is set where
-    the source as a whole cannot be a list.
+    Never raises for what the file holds: all that is wrong is among the issues, and `refused`
+    is set where the source as a whole cannot be a list.
 
     Args:
-        content: the file's content, whole.
+        content: the file's content, whole; gzip is undone.
         source: its path, for the origins and the choice of the format.
+        form: one of `FORMATS`; empty: by the name's suffix where that decides (`.toml`, `.csv`,
+            `.rpz`), else by what the first hundred lines look like.
     """
-    is_native = source.lower().endswith(".toml")
+    parsed = _parsed(content, source, form)
+    for place, issue in enumerate(parsed.issues):
+        if not issue.message.isprintable():  # what a list holds must not steer a terminal
+            message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in issue.message)
+            parsed.issues[place] = msgspec.structs.replace(issue, message=message)
+    return parsed
+
+
+def _parsed(content: bytes, source: str, form: str) -> Parsed:
+    form = form or named(source)
+    is_native = form == "native"
     text, problems = contents.decode(content)
     if problems:
         return _refused(source, problems, feed=not is_native)
     if is_native:
         return native.parse(text, source)
-    form, line = recognise(text)
-    if form not in _PARSERS:
+    line = 0
+    if not form:
+        form, line = recognise(text)
+    if form not in FORMATS:
         return _refused(source, [(line, form)], feed=True)
-    parsed = _PARSERS[form](text, source)
-    if not parsed.names and not any(parsed.errors()):
+    parsed = FORMATS[form](text, source)
+    if not parsed.names and not parsed.prefixes and not any(parsed.errors()):
         # All comments or furniture: an outage upstream looks like this (AGH #5315).
         parsed.refused = True
         sentence = "holds no entries; a list without entries is written by a fault"
@@ -56,17 +106,27 @@ def parse(content: bytes, source: str) -> Parsed:
     return parsed
 
 
+def named(source: str) -> str:
+    """Return the format that a source's name decides; empty: its name leaves it to the content."""
+    return _BY_SUFFIX.get(source.lower().removesuffix(".gz").rpartition(".")[2], "")
+
+
 def recognise(text: str) -> tuple[str, int]:
-    """Return `hosts` or `domains`, or else a sentence about what the text looks like.
+    """Return the format that a text looks like, or else a sentence about it.
 
     The first hundred lines that are no comments vote; the line is that of the first one
-    which is of the winning kind (0 where there are none).
+    which is of the winning kind (0 where there are none). A header decides by itself.
     """
+    if _ADBLOCK_HEADER.match(text):
+        return "adblock", 1
+    head = text[:_HEAD]
+    if columns.is_table(head):
+        return "csv", 1
     votes: Counter[str] = Counter()
     first: dict[str, int] = {}
-    for number, line in enumerate(feed.lines(text), 1):
+    for number, line in enumerate(head.split("\n"), 1):
         stripped = line.strip()
-        if not stripped or stripped.startswith(("#", "!")):
+        if not stripped or stripped.startswith(("#", "!", ";")):
             continue
         form = _form(stripped)
         first.setdefault(form, number)
@@ -79,16 +139,22 @@ def recognise(text: str) -> tuple[str, int]:
     return form, first[form]
 
 
-def _form(line: str) -> str:
+def _form(line: str) -> str:  # noqa: PLR0911 - one a kind of line
     """Return the format that one line is typical of, or a sentence."""
     head, _, rest = line.partition(" ") if " " in line else line.partition("\t")
-    if hosts.ADDRESS.fullmatch(head) and rest.strip() and not rest.lstrip().startswith("#"):
+    if addresses.is_typical(line):
+        return "addresses"
+    if hosts.ADDRESS.fullmatch(head) and not _NEXT.match(rest):
         return "hosts"
+    for form, pattern in _TYPICAL:
+        if pattern.match(line):
+            return form
     for what, pattern in _FOREIGN:
         if pattern.match(line):
-            return f"looks like {what}, which is not read as a feed; write one name a line"
+            known = ", ".join(FORMATS)
+            return f"looks like {what}; write one name a line, or say the format: {known}"
     if prefixes.is_meant(head):
-        return "looks like a list of addresses; put them under `prefixes` of a native list"
+        return "addresses"
     words = line.split(maxsplit=2)
     if len(words) == 1 or words[1].startswith(("#", "!")):
         return "domains"

@@ -32,6 +32,9 @@ Prefixes = Annotated[
 Authority = Annotated[Line, Meta(description="On whose word the entries stand.")]
 Reference = Annotated[Line, Meta(description="The document and item the entries stand on.")]
 Contact = Annotated[Line, Meta(description="Whom to ask, as a URI: mailto:desk@authority.example")]
+Enforce = Annotated[
+    bool, Meta(description="false: compiled, matched and counted, but nothing is blocked.")
+]
 Listed = Annotated[date, Meta(description="The day the entries came onto the list.")]
 Expires = Annotated[date, Meta(description="In force until the end of that day, UTC.")]
 
@@ -47,6 +50,7 @@ class ListTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = Basis.POLICY
     reference: Reference = ""
     contact: Contact = ""
+    enforce: Enforce = True
 
 
 class PlatformTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,9 +97,7 @@ class PlatformTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             " by default the configuration's."
         ),
     ] = None
-    enforce: Annotated[
-        bool, Meta(description="false: compiled and counted, but nothing is blocked.")
-    ] = True
+    enforce: Enforce | None = None
 
 
 class AllowTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -104,6 +106,7 @@ class AllowTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     domains: Names = ()
     prefixes: Prefixes = ()
     reason: Annotated[Line, Meta(description="Why the exception was made.")] = ""
+    owner: Annotated[Line, Meta(description="Who answers for the exception.")] = ""
     reference: Reference | None = None
     listed: Listed | None = None
     expires: Expires | None = None

@@ -74,7 +74,7 @@ def test_the_good_names_of_a_bad_line_are_taken():
 
 
 @pytest.mark.parametrize(
-    "twin", ["0.0.0.0 a.example", ":: A.example", "0.0.0.0 b.example a.example"]
+    "twin", ["0.0.0.0 a.example", "127.0.0.1 A.example", "0.0.0.0 b.example a.example"]
 )
 def test_a_duplicate_is_a_warning(twin):
     parsed = hosts.parse(f"0.0.0.0 a.example\n{twin}\n", "x")
@@ -82,6 +82,23 @@ def test_a_duplicate_is_a_warning(twin):
     assert (issue.origin.line, issue.severity) == (2, Severity.WARNING)
     assert issue.message == "a.example is listed at line 1 already"
     assert accounted(parsed)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["0.0.0.0 a.example", ":: a.example", "0.0.0.0 b.example", "::1 B.example"],
+        ["0.0.0.0 a.example", "0.0.0.0 b.example", ":: a.example", ":: b.example"],
+        [":: a.example", ":: b.example", ":: c.example", "0.0.0.0 b.example", "0.0.0.0 a.example"],
+    ],
+)
+def test_a_name_for_both_families_is_no_duplicate(lines):
+    parsed = hosts.parse("".join(f"{line}\n" for line in lines), "x")
+    assert parsed.issues == []
+    assert len(parsed.names) == len({e.name for e in parsed.names})
+    assert parsed.entries == len(lines)
+    third = hosts.parse("".join(f"{line}\n" for line in [*lines, lines[0]]), "x")
+    assert [issue.origin.line for issue in third.issues] == [len(lines) + 1]
 
 
 def test_a_name_twice_on_one_line_is_one_entry():

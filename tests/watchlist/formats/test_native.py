@@ -237,3 +237,14 @@ def test_crlf_is_read_and_counted_alike():
 def test_prefix_values():
     parsed = native.parse(HEAD + 'prefixes = ["2001:db8::1"]\n', "x.toml")
     assert parsed.prefixes[0].prefix == prefixes.parse("2001:db8::1/128")
+
+
+@pytest.mark.parametrize("of_list", [True, False])
+@pytest.mark.parametrize("own", [None, True, False])
+def test_a_whole_list_is_tried_out_unless_a_platform_says_otherwise(of_list, own):
+    said = "" if own is None else f"enforce = {str(own).lower()}\n"
+    allow = '[[allow]]\nreason = "x"\ndomains = ["b.a.example"]\n'
+    parsed = native.parse(f"[list]\nenforce = {str(of_list).lower()}\n{ONE}{said}{allow}", "x.toml")
+    assert parsed.issues == []
+    wanted = {"p1": of_list if own is None else own, "allow": of_list}
+    assert {entry.rule.id: entry.rule.enforce for entry in parsed.names} == wanted

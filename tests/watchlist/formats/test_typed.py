@@ -51,7 +51,7 @@ MISTAKES = [
         "action",
         True,
         (),
-        "one of nxdomain, nodata, zero, refused, drop, address, records in quotes",
+        "one of nxdomain, nodata, zero, refused, drop, tcp-only, address, records in quotes",
     ),
     ("listed", "2018-08-23", (), "a date without quotes was expected"),
     ("listed", "2018-08-23", (), "; write 2018-08-23"),

@@ -1,0 +1,154 @@
+"""Plain feeds of addresses: one address, prefix or range a line, `#` or `;` before a comment.
+
+A range `first-last` (also as two columns, with whatever follows, as DShield writes it) becomes
+the fewest prefixes that hold exactly its addresses. A prefix with host bits is a mistake: which
+of the two it means is not ours to guess. How wide it may be is the guard's business.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from itertools import repeat
+from typing import NamedTuple
+
+from blockd import prefixes
+from blockd.errors import NameFormError, PrefixFormError
+from blockd.prefixes import WIDTH, Prefix
+from blockd.watchlist.formats.entry import name_entry, shown
+from blockd.watchlist.formats.feed import Feed
+from blockd.watchlist.formats.found import NOTHING, Found
+from blockd.watchlist.model import Parsed, Rule
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_END = r"(?:[ \t]++[#;][^\n]*+|[ \t]*+\r?)\n"
+
+_COMMENT = re.compile(r"(?:^|\s)[#;].*", re.DOTALL)
+_ADDRESS = r"[0-9a-fA-F:.]*[0-9a-fA-F:]"
+_RANGE = re.compile(rf"({_ADDRESS})(?:\s*-\s*|\t)({_ADDRESS})(?:\t.*)?")
+_BEGIN = frozenset("0123456789[")
+_BARE = re.compile(r"[0-9a-fA-F:./-]+")
+_COLUMNS = re.compile(r"start[\t ]+end[\t ]", re.IGNORECASE)
+
+
+_NUMBERS = {"": 32, **{str(number): number for number in range(256)}}
+_prefix: Callable[[tuple[int, int, int]], Prefix] = partial(tuple.__new__, Prefix)
+
+
+class Ordinary(NamedTuple):
+    """One shape of line around one IPv4 address or prefix, as `ordinary.Ordinary` is for names."""
+
+    run: re.Pattern[str]
+    one: re.Pattern[str]
+
+    def read(self, text: str) -> list[Prefix] | None:
+        """Return the prefixes of lines of the shape; None: one of them has host bits."""
+        listed, number = [], _NUMBERS
+        for a, b, c, d, length in self.one.findall(text):
+            network = number[a] << 24 | number[b] << 16 | number[c] << 8 | number[d]
+            bits = number[length]
+            if network & (0xFFFFFFFF >> bits):
+                return None
+            listed.append(_prefix((4, network, bits)))
+        return listed
+
+    def take(self, feed: Feed, text: str, at: int) -> tuple[int, bool]:
+        """Take such lines from an offset on, as `feed.Run` does."""
+        found = self.run.match(text, at)
+        if found is None:
+            return at, False
+        listed = self.read(found[0])
+        if listed is None:
+            return found.end(), False  # host bits, which is said line by line
+        feed.keep_prefixes(listed, repeat(feed.rule, len(listed)))
+        return found.end(), True
+
+
+def ordinary(before: str = "", after: str = _END) -> Ordinary:
+    """Return the shape of lines with certain texts, regular expressions, around an address."""
+    one = rf"{before}({_OCTET})\.({_OCTET})\.({_OCTET})\.({_OCTET})(?:/(3[0-2]|[12]?\d))?{after}"
+    return Ordinary(re.compile(rf"(?:{one}){{1,1000}}", re.ASCII), re.compile(one, re.ASCII))
+
+
+def parse(text: str, source: str) -> Parsed:
+    """Return the prefixes and issues of a feed of addresses.
+
+    Args:
+        text: the file's content.
+        source: its path, for the origins and the rule's id.
+    """
+    feed = Feed(source, "addresses")
+    shape = ordinary()
+    return feed.read(
+        text, lambda line: meaning(line, feed.rule), lambda at: shape.take(feed, text, at)
+    )
+
+
+def is_typical(line: str) -> bool:
+    """Tell whether a line is one that only such a feed has."""
+    body = _COMMENT.sub("", line).strip()
+    return bool(_RANGE.fullmatch(body) or _COLUMNS.match(body)) or prefixes.is_meant(body)
+
+
+def meaning(line: str, rule: Rule) -> Found:
+    """Return the prefixes that a line lists, or what is wrong with it."""
+    body = line if _BARE.fullmatch(line) else _COMMENT.sub("", line).strip()
+    if not body or _COLUMNS.match(body):
+        return NOTHING
+    found = _RANGE.fullmatch(body) if "-" in body or "\t" in body else None
+    try:
+        if found:
+            return Found(prefixes=[(prefix, rule) for prefix in between(found[1], found[2])])
+        return Found(prefixes=[(prefixes.parse(body), rule)])
+    except PrefixFormError as error:
+        return Found(problems=[str(error) if found else _hint(body)])
+
+
+def between(first: str, last: str) -> list[Prefix]:
+    """Return the fewest prefixes that hold the addresses from one to another, both included.
+
+    Raises:
+        PrefixFormError: one of them is no address, or the second comes before the first.
+    """
+    low, high = prefixes.parse(first), prefixes.parse(last)
+    if low.family != high.family or low.network > high.network:
+        raise PrefixFormError(f"the range {shown(f'{first}-{last}')} ends before it begins")
+    found = []
+    first_address, width = low.network, WIDTH[low.family]
+    while first_address <= high.network:
+        # The widest prefix that begins here and does not reach beyond the end.
+        align = (first_address & -first_address).bit_length() - 1 if first_address else width
+        fit = (high.network - first_address + 1).bit_length() - 1
+        bits = min(align, fit)
+        found.append(Prefix(low.family, first_address, width - bits))
+        first_address += 1 << bits
+    return found
+
+
+def is_meant(text: str) -> bool:
+    """Tell whether a text is meant as an address or prefix rather than as a name."""
+    return (text[:1] in _BEGIN or ":" in text) and prefixes.is_meant(text)
+
+
+def single(text: str) -> Prefix | None:
+    """Return the prefix of one address, which may stand in brackets; None: it is none."""
+    if text[:1] not in _BEGIN and ":" not in text:
+        return None  # nearly always a name
+    try:
+        prefix = prefixes.parse(text[1:-1] if text[:1] + text[-1:] == "[]" else text)
+    except PrefixFormError:
+        return None
+    return prefix if prefix.length == WIDTH[prefix.family] and "/" not in text else None
+
+
+def _hint(body: str) -> str:
+    """Return what to tell about a text that is no address."""
+    try:
+        prefixes.parse(body)
+    except PrefixFormError as error:
+        if "host bits" in str(error):
+            return str(error)
+    try:
+        name_entry(body)
+    except NameFormError:
+        return f"{shown(body)} is not an IPv4 or IPv6 address, prefix or range"
+    return f"{shown(body)} is a name; names go into a list of their own"

@@ -1,0 +1,269 @@
+"""Response policy zones (draft-vixie-dnsop-dns-rpz) as lists: what each line of one means.
+
+Every line is counted once, and what cannot be honoured is named. The syntax is `zone`'s, what an
+owner means `rpz_triggers`', what its records do `rpz_actions`', which of several policies counts
+`rpz_entries`'. What would leave the meaning of the rest in doubt, as `$INCLUDE`, refuses the file.
+"""
+
+import re
+from typing import NamedTuple
+
+from blockd import names
+from blockd.errors import NameFormError, PrefixFormError, RecordFormError
+from blockd.watchlist.formats import rpz_actions, rpz_runs, rpz_triggers, zone
+from blockd.watchlist.formats.entry import shown
+from blockd.watchlist.formats.rpz_actions import ELSEWHERE, ENCODED
+from blockd.watchlist.formats.rpz_entries import Entries, Objection, Repeated
+from blockd.watchlist.formats.rpz_triggers import NameTrigger
+from blockd.watchlist.model import Issue, Origin, Parsed, Severity
+
+_SPECIAL = re.compile(r'[;()"\\]')
+
+
+def parse(text: str, source: str) -> Parsed:
+    """Return the entries and issues of a response policy zone.
+
+    `x` covers only itself, `*.x` only what is below it, and both of one policy the whole
+    subtree. Records of one owner are one answer.
+
+    Args:
+        text: the file's content.
+        source: its path, for the origins and the rules' ids.
+    """
+    reading = _Reading(text, source)
+    at, number = 0, 1
+    while at < len(text):
+        end = reading.run(at, number) or reading.take(at, number)
+        number += text.count("\n", at, end)
+        at = end
+    reading.entries.finish(reading.parsed)
+    return reading.parsed
+
+
+class _Learnt(NamedTuple):
+    """A way to write an action that was met: the text behind the owner's part in the zone."""
+
+    behind: str
+    pattern: re.Pattern[str]
+    outcome: rpz_actions.Outcome
+    suffix: bytes
+
+
+class _Wrong(NamedTuple):
+    """Why a record gives no entry."""
+
+    sentence: str
+    severity: Severity = Severity.ERROR
+    unsupported: str = ""
+    """The kind of a record that is well formed, and that blockd has nothing for."""
+
+
+_FURNITURE = _Wrong("")
+"""Not wrong, and no entry: a record that every zone has, or by which it is signed."""
+
+
+class _Reading:
+    """A zone on its way into a `Parsed`."""
+
+    def __init__(self, text: str, source: str) -> None:
+        lines = text.count("\n") + (not text.endswith("\n") if text else 0)
+        self.parsed = Parsed(source=source, feed=True, format="rpz", lines=lines)
+        self.entries = Entries(source)
+        self._text = text
+        self._owner: str | None = None
+        """Of the last record; None: it could not be read."""
+        self._ttl: int | None = None
+        self._owners = zone.Owners()
+        self._servers: set[str] = set()
+        self._learnt: dict[str, _Learnt] = {}
+        self._last: _Learnt | None = None
+        self._slow_until = 0
+
+    def run(self, at: int, number: int) -> int:
+        """Take lines that are as the last one was; return where they end; 0: there are none."""
+        learnt = self._last
+        if learnt is None or at < self._slow_until:
+            return 0
+        block = rpz_runs.block(self._text, at, learnt.pattern)
+        if not block:
+            return 0
+        end = at + len(block)
+        wires = rpz_runs.wires(block, learnt.behind, learnt.suffix)
+        if wires is None or not self.entries.bulk(wires, learnt.outcome, number):
+            self._slow_until = end
+            return 0
+        self.parsed.entries += len(wires)
+        self._owner = block[block.rfind("\n", 0, -1) + 1 :].split(None, 1)[0]
+        return end
+
+    def take(self, at: int, number: int) -> int:
+        """Read the record that begins on a line; return where the next one begins."""
+        following = _Following(self._text, at)
+        line = following() or ""
+        end = following.at
+        try:
+            found = zone.read(line, following)
+        except RecordFormError as error:
+            if not line[0].isspace():  # whose the records below are is still to be said
+                word = line.split(None, 1)[0]
+                self._owner = None if _SPECIAL.search(word) else word
+            self._issue(number, _Wrong(str(error)))
+            return end
+        taken = following.taken
+        if found is None:
+            is_blank = not line or line.isspace()
+            self.parsed.blanks += is_blank
+            self.parsed.comments += taken - is_blank
+            return following.at
+        if isinstance(found, zone.Directive):
+            wrong: _Wrong | None = self._directive(found) or _FURNITURE
+        else:
+            wrong = self._judged(number, found)
+            if wrong is None and taken == 1:
+                self._learn(line, found)
+        if wrong is None:
+            self.parsed.entries += taken
+            return following.at
+        # A record with an issue is spoken of at its first line; its others say nothing more.
+        self.parsed.comments += taken
+        if wrong is not _FURNITURE:
+            self.parsed.comments -= 1
+            self._issue(number, wrong)
+        return following.at
+
+    def _directive(self, found: zone.Directive) -> _Wrong | None:
+        name, words = found
+        self._forget()
+        try:
+            if name == "$TTL" and len(words) == 1:
+                self._ttl = zone.seconds(words[0])
+            elif name == "$ORIGIN" and len(words) == 1:
+                self._owners.set_origin(words[0])
+            elif name in {"$ORIGIN", "$INCLUDE", "$GENERATE"}:
+                self.parsed.refused = True
+                return _Wrong(f"`{name}` {_REFUSED[name]}")
+            else:
+                return _Wrong(f"{shown(name)} is no directive that stands so; remove the line")
+        except NameFormError as error:
+            self.parsed.refused = True
+            return _Wrong(str(error))
+        except RecordFormError as error:
+            return _Wrong(f"`$TTL`: {error}")
+        return None
+
+    def _judged(self, number: int, record: zone.Record) -> _Wrong | None:
+        if record.owner is not None:
+            self._owner = record.owner
+        try:
+            return self._record(number, record)
+        except Repeated as repeated:
+            return _Wrong(str(repeated), Severity.WARNING)
+        except (NameFormError, PrefixFormError, RecordFormError, Objection) as error:
+            return _Wrong(str(error))
+
+    def _record(self, number: int, record: zone.Record) -> _Wrong | None:
+        """Take a record; return why it is no entry; None: it is one."""
+        if self._owner is None:
+            raise Objection("follows a record that could not be read; write whose record this is")
+        if record.rtype in ELSEWHERE:
+            return _FURNITURE
+        if record.rtype == "SOA":
+            self._forget()
+            if not self._owners.set_zone(self._owner):
+                raise Objection("an SOA record stands at the top of the zone alone; remove it")
+            return _FURNITURE
+        owner = self._owners.within(self._owner)
+        if not owner or self._is_server(record):
+            return self._furniture(record)
+        found = rpz_triggers.trigger(owner)
+        if isinstance(found, rpz_triggers.Unsupported):
+            return _left_out(found.kind, found.why)
+        if record.ttl is None:  # RFC 2308 4
+            record = record._replace(ttl=self._ttl)
+        said = rpz_actions.read(record, owner, self._owners)
+        if isinstance(said, rpz_actions.Unsupported):
+            return _left_out(said.kind, said.why)
+        if isinstance(found, NameTrigger):
+            self.entries.name(found.scope, found.name, said, number)
+        else:
+            self.entries.prefix(found, said, number)
+        return None
+
+    def _is_server(self, record: zone.Record) -> bool:
+        is_address = record.rtype in {"A", "AAAA"}
+        return is_address and self._owners.join(self._owner or "").lower() in self._servers
+
+    def _furniture(self, record: zone.Record) -> _Wrong:
+        if record.rtype == "NS":
+            self._servers.update(self._owners.join(word).lower() for word in record.words)
+        if record.rtype in {"CNAME", "DNAME"}:
+            raise Objection("the zone itself has no policy; write the name that is meant, or `*`")
+        return _FURNITURE
+
+    def _learn(self, line: str, record: zone.Record) -> None:
+        """Remember how an action is written, for the quick way."""
+        outcome = ENCODED.get(record.words[0].lower()) if record.rtype == "CNAME" else None
+        owner = record.owner
+        if outcome is None or owner is None:
+            return
+        ending = self._owners.ending if owner.endswith(".") else ""
+        if not owner.endswith(ending) or _SPECIAL.search(line):
+            return
+        behind = line[len(owner) - len(ending) :]
+        self._last = self._learnt.get(behind)
+        if self._last is None and len(self._learnt) < _MOST_LEARNT:
+            suffix = b"" if ending else _wire(self._owners.suffix)
+            if suffix is not None:
+                pattern = rpz_runs.pattern(behind)
+                self._last = self._learnt[behind] = _Learnt(behind, pattern, outcome, suffix)
+
+    def _forget(self) -> None:
+        """Forget what was learnt while owners were to be read in another way."""
+        self._learnt.clear()
+        self._last = None
+
+    def _issue(self, number: int, wrong: _Wrong) -> None:
+        origin = Origin(self.parsed.source, number)
+        self.parsed.issues.append(Issue(origin, wrong.severity, wrong.sentence))
+        if wrong.unsupported:
+            kinds = self.parsed.unsupported
+            kinds[wrong.unsupported] = kinds.get(wrong.unsupported, 0) + 1
+
+
+class _Following:
+    """Gives one line after the other, and counts them."""
+
+    def __init__(self, text: str, at: int) -> None:
+        self._text = text
+        self.at = at
+        self.taken = 0
+
+    def __call__(self) -> str | None:
+        if self.at >= len(self._text):
+            return None
+        end = self._text.find("\n", self.at)
+        end = len(self._text) if end < 0 else end
+        line = self._text[self.at : end]
+        self.at = end + 1
+        self.taken += 1
+        return line.removesuffix("\r")
+
+
+_MOST_LEARNT = 200
+
+_REFUSED = {
+    "$ORIGIN": "takes one name; what follows cannot be understood without",
+    "$INCLUDE": "is not followed; list the other file as a source of its own",
+    "$GENERATE": "is not carried out; write out what it stands for",
+}
+
+
+def _left_out(kind: str, why: str) -> _Wrong:
+    return _Wrong(f"not taken: {kind}, {why}", Severity.WARNING, kind)
+
+
+def _wire(suffix: str | None) -> bytes | None:
+    """Return what a relative owner lacks in wire form; None: it is to be looked at each time."""
+    if not suffix:
+        return b"" if suffix is not None else None
+    return None if "rpz-" in suffix else names.plain_wire(suffix)
