@@ -1,0 +1,1 @@
+"""Signatures of lists in minisign's format: Ed25519, with a trusted comment that is signed too."""
