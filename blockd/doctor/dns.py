@@ -1,0 +1,141 @@
+"""Troubles of a DNS server's surroundings: its port, and loops through resolv.conf. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from blockd.config import Endpoint, ResolverSection
+from blockd.doctor.finding import Finding
+
+_ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - wildcards are compared, not bound
+_RESOLVED = "systemd-resolve"
+"""The first 15 characters of systemd-resolved, which is all that the kernel keeps: proc(5)."""
+
+
+_NAME_THEM = (
+    'name the servers to forward to: `upstreams = ["ADDRESS"]` in [resolver]; /etc/resolv.conf may'
+    " stay as it is"
+)
+
+
+class Listener(NamedTuple):
+    """A bound socket."""
+
+    transport: str
+    """`UDP` or `TCP`."""
+    address: str
+    port: int
+    programs: tuple[str, ...]
+    """Who holds it, as `name (pid)`; empty: not to be seen by this user."""
+
+
+def ports(
+    listen: Sequence[Endpoint], sockets: Iterable[Listener], served: Collection[str] = ()
+) -> list[Finding]:
+    """Find other programs on the resolver's port.
+
+    Args:
+        listen: where the resolver is to listen.
+        sockets: all that are bound on this host.
+        served: where a running resolver says that it listens.
+    """
+    found = []
+    for held in sockets:
+        wanted = next((each for each in listen if _clash(each, held)), None)
+        # Under systemd the socket is PID 1's as well, for blockd.
+        if wanted is None or any(program.startswith("blockd") for program in held.programs):
+            continue
+        if not held.programs and str(Endpoint(held.address, held.port)) in served:
+            continue
+        who = " and ".join(held.programs) or "a program that only root can see"
+        remedy = (
+            f"stop it (`systemctl disable --now` its unit), or give [resolver] listen another"
+            f" address or port than {wanted}"
+        )
+        if any(program.startswith(_RESOLVED) for program in held.programs):
+            remedy = (
+                "write `[Resolve]` and `DNSStubListener=no` into"
+                " /etc/systemd/resolved.conf.d/blockd.conf, link /etc/resolv.conf to"
+                " /run/systemd/resolve/resolv.conf, and `systemctl restart systemd-resolved`"
+            )
+        if any(program.startswith("systemd (1)") for program in held.programs):
+            remedy = (
+                "if `systemctl list-sockets` shows blockd-resolver.socket there, start"
+                " blockd-resolver.service; else stop the socket unit that it shows"
+            )
+        place = Endpoint(held.address, held.port)
+        found.append(Finding(f"{held.transport} {place} is taken by {who}", remedy))
+    return found
+
+
+def _clash(wanted: Endpoint, held: Listener) -> bool:
+    if wanted.port != held.port or (":" in wanted.address) != (":" in held.address):
+        return False
+    return wanted.address == held.address or not _ANY.isdisjoint((wanted.address, held.address))
+
+
+def loops(
+    resolver: ResolverSection, nameservers: Sequence[Endpoint], own: Collection[str]
+) -> list[Finding]:
+    """Find upstreams that are this very resolver.
+
+    Args:
+        resolver: the configuration; without upstreams it forwards to those of resolv.conf.
+        nameservers: what /etc/resolv.conf names.
+        own: this host's addresses.
+    """
+    places = set(own)
+    if resolver.upstreams:
+        return [
+            Finding(
+                f"[resolver] upstreams names {upstream}, which is this resolver itself: every"
+                " question would go round in a circle",
+                "name the provider's servers, or others that do not forward to this host",
+            )
+            for upstream in resolver.upstreams
+            if _is_own(upstream.endpoint, resolver.listen, places)
+        ]
+    found = []
+    mine = [server for server in nameservers if _is_own(server, resolver.listen, places)]
+    if mine and len(mine) == len(nameservers):
+        found.append(
+            Finding(
+                f"/etc/resolv.conf names {mine[0].address}, which is this resolver itself, and"
+                " [resolver] upstreams is empty, so that there is nobody to forward to",
+                _NAME_THEM,
+            )
+        )
+    # Those on loopback and at the very address of `listen` are passed over by the resolver.
+    listening = {each.address for each in resolver.listen}
+    unseen = [at for at in mine if not _is_loopback(at.address) and at.address not in listening]
+    if unseen and len(mine) < len(nameservers):
+        found.append(
+            Finding(
+                f"/etc/resolv.conf names {unseen[0].address}, an address of this host on which"
+                " this resolver listens, so that it forwards questions to itself",
+                _NAME_THEM,
+            )
+        )
+    if not nameservers:
+        found.append(
+            Finding(
+                "there is nobody to forward to: [resolver] upstreams is empty, and"
+                " /etc/resolv.conf names no server",
+                _NAME_THEM,
+            )
+        )
+    return found
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def _is_own(server: Endpoint, listen: Sequence[Endpoint], own: Collection[str]) -> bool:
+    # All of 127.0.0.0/8 is this host (RFC 1122 3.2.1.3), as systemd-resolved's 127.0.0.53 is; a
+    # wildcard has the port on each of them, unless somebody has the very address.
+    return (server.address in own or _is_loopback(server.address)) and any(
+        each.port == server.port
+        and (":" in each.address) == (":" in server.address)
+        and (each.address == server.address or each.address in _ANY)
+        for each in listen
+    )
