@@ -7,41 +7,41 @@ Pure: text in, `Config` out; who reads the file is the command line.
 import difflib
 import tomllib
 import typing
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
-from blockd import names
+from blockd import names, prefixes
 from blockd.errors import ConfigError, NameFormError
-from blockd.terms import Action, Denied, RouteType, Strategy
+from blockd.listing import FetchSection, ListSection, SourceSection, Terms, contradiction
+from blockd.terms import Action, Denied, Required, RouteType, Strategy
 from blockd.values import (
     Duration,
     Endpoint,
     Network,
+    NeverItem,
     Share,
     Size,
+    Target,
     TextValue,
     TlsEndpoint,
     Upstream,
 )
 
 __all__ = [
-    "Config", "Duration", "Endpoint", "GuardSection", "ListSection", "Network", "ResolverSection",
-    "RoutesSection", "ServiceSection", "Share", "Size", "TextValue", "TlsEndpoint", "Upstream",
+    "Config", "Duration", "Endpoint", "FetchSection", "GuardSection", "ListSection", "Network",
+    "NeverItem", "ResolverSection", "RoutesSection", "ServiceSection", "Share",
+    "Size", "SourceSection", "Target", "Terms", "TextValue", "TlsEndpoint", "Upstream",
     "parse",
 ]  # fmt: skip
 
 TableNumber = Annotated[int, Meta(ge=1, le=2**32 - 2)]
+_LOOPBACK = (prefixes.parse("127.0.0.0/8"), prefixes.parse("::1"))
+_SYSTEM_TABLES = frozenset({252, 253, 254, 255})  # linux/rtnetlink.h: compat, default, main, local
 
 
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(min_length=1)]
-
-
-class ListSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[list]`: where the watched list comes from."""
-
-    paths: tuple[str, ...] = ("/etc/blockd/rules.d",)
 
 
 class ResolverSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +96,17 @@ class RoutesSection(Struct, frozen=True, forbid_unknown_fields=True):
     protocol: Annotated[int, Meta(ge=5, le=255)] = 177
     type: RouteType = RouteType.BLACKHOLE
     protect: tuple[Network, ...] = ()
+    withdraw_on_stop: bool = True
+    """Whether stopping the unit withdraws the routes; a restart, a crash or a shutdown never
+    does."""
+
+    def __post_init__(self) -> None:
+        """Refuse a table of which either, it or the next one, is the system's."""
+        if _SYSTEM_TABLES.intersection((self.table, self.table + 1)):
+            raise ValueError(
+                f"table {self.table} and the next one, which swaps use, must not be among the"
+                " system's 252 to 255; 5354 is the default"
+            )
 
 
 class GuardSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,7 +114,22 @@ class GuardSection(Struct, frozen=True, forbid_unknown_fields=True):
 
     shortest_v4: Annotated[int, Meta(ge=1, le=32)] = 16
     shortest_v6: Annotated[int, Meta(ge=1, le=128)] = 32
+    max_added: Share = Share(percent=50)
+    """The most names, and the most prefixes, that one change may add: a number, or a share of
+    those in force. The first load is exempt, and expiry never counts."""
+    max_removed: Share = Share(percent=20)
+    """The most that one change may remove, likewise."""
     budget: Share = Share(percent=1)
+    require: tuple[Required, ...] = ()
+    """What every platform, and every feed, must say. `expires` is asked of native lists alone:
+    an entry of a feed leaves with the feed."""
+    never: tuple[NeverItem, ...] = ()
+    """Names and prefixes that no list may block, nor anything below or within; or files of them.
+    The names of upstreams and the hosts of lists are always among them."""
+    must_resolve: tuple[Target, ...] = ()
+    """Canaries: names and prefixes of which a change may block nothing."""
+    must_block: tuple[Target, ...] = ()
+    """Canaries: names and prefixes that a change must go on blocking."""
 
 
 class ServiceSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +139,8 @@ class ServiceSection(Struct, frozen=True, forbid_unknown_fields=True):
     run: str = ""
     """The directory of the control sockets; empty: /run/blockd, or `run` in the state."""
     start_without_list: bool = False
+    metrics: Endpoint = Endpoint("127.0.0.1", 9353)
+    """Where metrics, health and the page are shown: a loopback address."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +150,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     resolver: ResolverSection = ResolverSection()
     routes: RoutesSection = RoutesSection()
     guard: GuardSection = GuardSection()
+    fetch: FetchSection = FetchSection()
     service: ServiceSection = ServiceSection()
 
 
@@ -152,7 +181,14 @@ def parse(text: str, origin: str) -> Config:
 
 def _contradiction(config: Config) -> str:
     """Return what is wrong with values that are well formed each; empty: nothing."""
-    resolver = config.resolver
+    return (
+        contradiction(config.list)
+        or _contradicting_resolver(config.resolver)
+        or _contradicting_service(config.service)
+    )
+
+
+def _contradicting_resolver(resolver: ResolverSection) -> str:
     plain = {str(endpoint) for endpoint in resolver.listen}
     both = [str(endpoint) for endpoint in resolver.listen_tls if str(endpoint) in plain]
     if both:
@@ -176,6 +212,16 @@ def _contradiction(config: Config) -> str:
     return ""
 
 
+def _contradicting_service(service: ServiceSection) -> str:
+    shown = prefixes.parse(service.metrics.address)
+    if any(loopback.covers(shown) for loopback in _LOOPBACK):
+        return ""
+    return (
+        f"service.metrics: {service.metrics} is not a loopback address, and what is shown there is"
+        " for this host alone; write 127.0.0.1:9353 or [::1]:9353"
+    )
+
+
 def _decode(kind: type[TextValue], value: object) -> TextValue:
     return kind.parse(value)
 
@@ -192,8 +238,17 @@ def _refuse_unknown(table: dict[str, object], kind: type, path: str, origin: str
             )
             raise ConfigError(f"{origin}: unknown key `{path}{key}`{hint}")
         inner = known[key]
-        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Struct):
+        if isinstance(value, dict) and _is_struct(inner):
             _refuse_unknown(value, inner, f"{path}{key}.", origin)
+        of_each = next(iter(typing.get_args(inner)), None)
+        if isinstance(value, list) and _is_struct(of_each):
+            for number, each in enumerate(value):
+                if isinstance(each, dict):
+                    _refuse_unknown(each, of_each, f"{path}{key}[{number}].", origin)
+
+
+def _is_struct(kind: Any) -> typing.TypeGuard[type[Struct]]:
+    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def _place(message: str) -> str:

@@ -18,6 +18,7 @@ from blockd.errors import ConfigError
 DEFAULTS = """\
 [list]
 paths = ["/etc/blockd/rules.d"]
+source = []
 
 [resolver]
 listen = ["0.0.0.0:53", "[::]:53"]
@@ -48,16 +49,30 @@ preference = 5354
 protocol = 177
 type = "blackhole"
 protect = []
+withdraw_on_stop = true
 
 [guard]
 shortest_v4 = 16
 shortest_v6 = 32
+max_added = "50%"
+max_removed = "20%"
 budget = "1%"
+require = []
+never = []
+must_resolve = []
+must_block = []
+
+[fetch]
+spool = "/var/spool/blockd"
+ca = ""
+largest = "256MB"
+timeout = "5m"
 
 [service]
 state = ""
 run = ""
 start_without_list = false
+metrics = "127.0.0.1:9353"
 """
 """Every key with its default. Whoever adds a key says here what it defaults to."""
 
@@ -81,8 +96,8 @@ def test_a_misspelt_key_names_the_nearest(section, key):
 
 MISTAKES = [
     ("[resolvr]\nttl = 5\n", "unknown key `resolvr`; did you mean `resolver`?"),
-    ("[zzz]\n", "unknown key `zzz`; known are guard, list, resolver, routes, service"),
-    ("[guard]\nqqqq = 1\n", "unknown key `guard.qqqq`; known are budget, shortest_v4, shortest_v6"),
+    ("[zzz]\n", "unknown key `zzz`; known are fetch, guard, list, resolver, routes, service"),
+    ("[guard]\nqqqq = 1\n", "unknown key `guard.qqqq`; known are budget, max_added"),
     ("ttl = 60\n", "unknown key `ttl`"),
     ("[resolver]\nttl = 60\nttl = 70\n", "not valid TOML"),
     ("[resolver\n", "not valid TOML"),
@@ -120,6 +135,8 @@ MISTAKES = [
     ("[resolver.zones]\n'corp.example' = ['dns']\n", "resolver.zones[...][0]: 'dns' is not"),
     ("[routes]\ntable = 0\n", "routes.table: Expected `int` >= 1"),
     ("[routes]\ntable = 4294967295\n", "routes.table: Expected `int` <= 4294967294"),
+    ("[routes]\ntable = 251\n", "routes: table 251 and the next one, which swaps use, must not be"),
+    ("[routes]\ntable = 254\n", "routes: table 254 and the next one, which swaps use, must not be"),
     ("[routes]\npreference = 32766\n", "routes.preference: Expected `int` <= 32765"),
     ("[routes]\nprotocol = 4\n", "routes.protocol: Expected `int` >= 5"),
     ("[routes]\nprotocol = 256\n", "routes.protocol: Expected `int` <= 255"),
@@ -127,8 +144,13 @@ MISTAKES = [
     ("[routes]\ntype = 'throw'\n", "routes.type: Invalid enum value 'throw'"),
     ("[guard]\nshortest_v4 = 33\n", "guard.shortest_v4: Expected `int` <= 32"),
     ("[guard]\nshortest_v6 = 0\n", "guard.shortest_v6: Expected `int` >= 1"),
+    ("[guard]\nnever = ['..']\n", "guard.never"),
+    ("[guard]\nnever = ['198.18.0.1/16']\n", "host bits"),
+    ("[guard]\nmust_resolve = ['a..example']\n", "neither a name nor an address"),
+    ("[guard]\nrequire = ['reason']\n", "guard.require"),
     ("[guard]\nbudget = 'some'\n", "guard.budget: 'some' is neither a number nor a share"),
     ("[list]\npaths = 'rules'\n", "list.paths: Expected `array`"),
+    ("[fetch]\ntimeout = 5\n", "fetch.timeout: a text was expected, not 5"),
 ]
 
 

@@ -8,14 +8,21 @@ from blockd.cli import (
     check,
     compile,  # noqa: A004 - the verb's name
     diff,
+    doctor,
     explain,
+    export,
+    fetch,
     history,
+    report,
     resolve,
     rollback,
     route,
+    sign,
     status,
     up,
+    verify,
     watch,
+    web,
 )
 from blockd.cli.setting import Setting
 
@@ -55,12 +62,19 @@ def build() -> click.Group:
         diff.diff,
         compile.compile_,
         explain.explain,
+        export.export,
+        fetch.fetch,
+        sign.sign,
         resolve.resolve,
         route.route,
         watch.watch,
+        web.web,
         up.up,
         status.status,
+        verify.verify,
+        doctor.doctor,
         history.history,
+        report.report,
         rollback.rollback,
     ):
         program.add_command(verb)

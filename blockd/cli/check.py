@@ -8,14 +8,19 @@ import msgspec
 
 from blockd.cli import output
 from blockd.cli.output import json_option
+from blockd.cli.progress import Progress
 from blockd.cli.setting import Setting
 from blockd.config import Config, ListSection
 
 if TYPE_CHECKING:
-    from blockd.routes.plan import Cut
+    from datetime import date
+
+    from blockd.policy.difference import Difference
+    from blockd.routes.model import Cut
     from blockd.watchlist.compile import RuleSet
     from blockd.watchlist.examine import Examined
-    from blockd.watchlist.model import Issue
+    from blockd.watchlist.guard import Refusal
+    from blockd.watchlist.model import Issue, Parsed
 
 
 @click.command()
@@ -25,32 +30,58 @@ if TYPE_CHECKING:
 def check(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
     """Parse and guard lists, the configured ones or those at PATHS.
 
-    Prints `file:line: severity: message` for each problem, and which routes the configuration
-    keeps from listed prefixes. Changes nothing.
+    Prints `file:line: severity: message` for each problem, what became of the lines of each feed,
+    and which routes the configuration keeps from listed prefixes. The configured lists are also
+    measured against the guard's limits on changes. Changes nothing.
     """
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from blockd.errors import ListError  # noqa: PLC0415
+    from blockd.policy import change as changes  # noqa: PLC0415
     from blockd.policy import publish  # noqa: PLC0415
     from blockd.routes import once, show  # noqa: PLC0415
+    from blockd.watchlist import proof  # noqa: PLC0415
     from blockd.watchlist.compile import compile_rules  # noqa: PLC0415
 
     config = with_paths(given.config, paths)
     try:
-        examined = publish.load(config)
+        with Progress() as step:
+            examined = publish.load(config, given.store, step)
     except ListError as error:
         if json:
             output.json({"accepted": False, "refusals": [str(error)], "issues": []})
         raise
-    rules = compile_rules(examined.parsed, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    rules = compile_rules(examined.parsed, today)
     issues = sorted([*examined.issues, *rules.issues])
-    cuts = once.configured_cuts(config, rules.prefixes) if not examined.refusals else ()
+    unproven = proof.objections(rules, config.guard) if not examined.refusals else []
+    refused = bool(examined.refusals or unproven)
+    cuts = once.configured_cuts(config, rules.prefixes) if not refused else ()
+    change, objected = None, None
+    if not paths and not refused:
+        change = _change(given, rules, today)
+        if change is not None:
+            objected = changes.objection(change, config.guard, today)
     if json:
-        output.json(_facts(examined, rules, issues, cuts))
+        output.json(
+            {
+                **_facts(examined, rules, issues, cuts),
+                "accepted": not refused and objected is None,
+                "refusals": [*map(_refusal, examined.refusals), *unproven],
+                "change": change and change.digest(today),
+                "beyond": objected.beyond if objected else (),
+            }
+        )
     else:
         for issue in issues:
             output.line(str(issue))
+        for parsed in examined.parsed:
+            if parsed.feed and parsed.lines:
+                output.line(_counted(parsed))
     examined.require()
+    publish.require_proof(rules, config.guard)
+    if objected is not None:
+        raise objected
     if json:
         return
     for cut in cuts:
@@ -61,6 +92,21 @@ def check(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
         + (f"; {rules.expired} entries have expired" if rules.expired else "")
         + (f"; {rules.shadowed} entries are not enforced" if rules.shadowed else "")
     )
+    if change:
+        output.line(f"change {change.digest(today)}: {output.counts(change)}")
+
+
+def _change(given: Setting, rules: "RuleSet", today: "date") -> "Difference | None":
+    """Return what differs from the generation in force; None: nothing, or there is none."""
+    from blockd.errors import StoreError  # noqa: PLC0415
+    from blockd.policy import publish  # noqa: PLC0415
+
+    if given.store.current() is None:
+        return None
+    try:
+        return publish.against(given.store, rules, today) or None
+    except StoreError:
+        return None  # a damaged state is no problem of the lists
 
 
 def _facts(
@@ -69,8 +115,6 @@ def _facts(
     from blockd.routes import show  # noqa: PLC0415
 
     return {
-        "accepted": not examined.refusals,
-        "refusals": [f"{refusal.source}: {refusal.message}" for refusal in examined.refusals],
         "issues": [
             {
                 "source": issue.origin.source,
@@ -80,6 +124,7 @@ def _facts(
             }
             for issue in issues
         ],
+        "sources": [_accounted(parsed) for parsed in examined.parsed],
         "rules": len(rules.rules),
         "names": rules.listed,
         "prefixes": len(rules.prefixes),
@@ -87,6 +132,34 @@ def _facts(
         "not_enforced": rules.shadowed,
         "cuts": [f"{cut.entry}: {show.cut(cut)}" for cut in cuts],
     }
+
+
+def _refusal(refusal: "Refusal") -> str:
+    return f"{refusal.source}: {refusal.message}"
+
+
+def _accounted(parsed: "Parsed") -> dict[str, Any]:
+    """Return what became of a source's lines: of a feed, each is in one of the four counts."""
+    return {
+        "source": parsed.source,
+        "format": parsed.format,
+        "lines": parsed.lines,
+        "entries": parsed.entries,
+        "comments": parsed.comments,
+        "blanks": parsed.blanks,
+        "issues": len({issue.origin.line for issue in parsed.issues if issue.origin.line}),
+        "unsupported": parsed.unsupported,
+    }
+
+
+def _counted(parsed: "Parsed") -> str:
+    facts = _accounted(parsed)
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(parsed.unsupported.items()))
+    return (
+        f"{parsed.source}: {parsed.format}, {parsed.lines} lines: {parsed.entries} entries,"
+        f" {parsed.comments} comments, {parsed.blanks} blanks, {facts['issues']} issues"
+        + (f" (not taken: {kinds})" if kinds else "")
+    )
 
 
 def with_paths(config: Config, paths: tuple[str, ...]) -> Config:

@@ -3,10 +3,11 @@
 import click
 
 from blockd.cli import output
-from blockd.cli.diff import counts
 from blockd.cli.output import json_option
+from blockd.cli.progress import Progress
 from blockd.cli.setting import Setting
 
+_NO_LOGIN = 2**32 - 1  # proc_pid_loginuid(5): the process belongs to no session
 _LOOK = 0.02  # seconds between questions to a plane that has not adopted yet
 
 
@@ -14,21 +15,35 @@ _LOOK = 0.02  # seconds between questions to a plane that has not adopted yet
 @click.option("--wait", is_flag=True, help="Return when every running plane enforces the result.")
 @click.option("--timeout", default=30.0, help="Seconds that --wait takes at most.")
 @click.option("--resume", is_flag=True, help="End the hold of a rollback.")
+@click.option(
+    "--accept",
+    metavar="DIGEST",
+    help="Confirm the change of that digest, and no other, beyond the guard's limits on changes."
+    " Who did so is kept in the history.",
+)
 @json_option
 @click.pass_obj
-def compile_(given: Setting, *, wait: bool, timeout: float, resume: bool, json: bool) -> None:
+def compile_(
+    given: Setting, *, wait: bool, timeout: float, resume: bool, accept: str | None, json: bool
+) -> None:
     """Check, guard and commit the lists; print the difference and the generation.
 
     A list with errors changes nothing: the generation in force stays, and the status is 1 or 3.
+    Nor does a change beyond the guard's limits; what is printed then says how to confirm it.
     """
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from blockd.errors import GuardError, ListError  # noqa: PLC0415
     from blockd.policy import publish  # noqa: PLC0415
+    from blockd.policy.record import Acceptance  # noqa: PLC0415
 
     now = datetime.now(UTC)
+    accepted = Acceptance(digest=accept, by=_who()) if accept else None
     try:
-        outcome = publish.publish(given.store, given.config, now, resume=resume)
+        with Progress() as step:
+            outcome = publish.publish(
+                given.store, given.config, now, resume=resume, accept=accepted, told=step
+            )
     except (ListError, GuardError) as error:
         # No entry stays in force past its date because a file is broken.
         expired = publish.expire(given.store, now)
@@ -59,11 +74,35 @@ def compile_(given: Setting, *, wait: bool, timeout: float, resume: bool, json: 
             " that, and so does a change of the lists"
         )
     elif outcome.committed:
-        output.line(f"generation {outcome.number}: {counts(outcome.difference)}; in {given.state}")
+        output.line(
+            f"generation {outcome.number}: {output.counts(outcome.difference)}; in {given.state}"
+        )
     else:
         output.line(f"generation {outcome.number} is current: nothing has changed")
     for plane in planes:
         output.line(plane)
+
+
+def _who() -> str:
+    """Return who runs this, and as whom they logged in where that is somebody else."""
+    import os  # noqa: PLC0415
+    import pwd  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    def named(uid: int) -> str:
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return f"uid {uid}"
+
+    own = os.getuid()
+    try:
+        login = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        login = _NO_LOGIN
+    if login in {_NO_LOGIN, own}:
+        return named(own)
+    return f"{named(own)}, logged in as {named(login)}"
 
 
 def _wait(given: Setting, number: int, timeout: float) -> list[str]:

@@ -1,16 +1,12 @@
 """`blockd diff`: what a compile would add and remove."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from blockd.cli import output
 from blockd.cli.check import with_paths
 from blockd.cli.output import json_option
+from blockd.cli.progress import Progress
 from blockd.cli.setting import Setting
-
-if TYPE_CHECKING:
-    from blockd.policy.difference import Difference
 
 
 @click.command()
@@ -18,20 +14,29 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def diff(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
-    """Show what a compile would change against the generation in force; change nothing."""
+    """Show what a compile would change against the generation in force; change nothing.
+
+    Where that is beyond a limit of the guard, it says so, and which change to confirm.
+    """
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from blockd.policy import publish  # noqa: PLC0415
+    from blockd.policy import change, publish  # noqa: PLC0415
 
     config = with_paths(given.config, paths)
-    examined = publish.load(config)
+    with Progress() as step:
+        examined = publish.load(config, given.store, step)
     if examined.refusals:
         for issue in examined.issues:
             output.note(str(issue))
     examined.require()
-    _, difference = publish.preview(given.store, examined, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    rules, difference = publish.preview(given.store, examined, today)
+    publish.require_proof(rules, config.guard)
+    objected = change.objection(difference, config.guard, today)
+    digest = difference.digest(today) if difference else ""
     if json:
-        output.json(difference.plain())
+        beyond = objected.beyond if objected else ()
+        output.json({**difference.plain(), "digest": digest, "beyond": beyond})
         return
     for sign, entries in (
         ("+", difference.added),
@@ -40,14 +45,8 @@ def diff(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
     ):
         for entry, platform in entries:
             output.line(f"{sign} {entry}  {platform}")
-    output.line(counts(difference))
-
-
-def counts(difference: "Difference") -> str:
-    """Say in a line how much differs."""
-    if not difference:
-        return "no difference"
-    return (
-        f"{len(difference.added)} added, {len(difference.removed)} removed,"
-        f" {len(difference.changed)} changed"
-    )
+    output.line(output.counts(difference))
+    if objected is not None:
+        output.note(f"refused: {objected}")
+    elif difference:
+        output.note(f"change {digest}")

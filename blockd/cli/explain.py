@@ -9,9 +9,10 @@ from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
 
 if TYPE_CHECKING:
-    from blockd.policy.reader import Policy
+    from blockd.minisign.signature import Signed
+    from blockd.policy.reader import Policy, Verdict
     from blockd.prefixes import Prefix
-    from blockd.watchlist.model import Rule
+    from blockd.watchlist.model import PrefixEntry, Rule
 
 _MOST_ROUTES = 8  # prefixes of a platform that are looked up in the kernel for a name
 
@@ -23,8 +24,8 @@ _MOST_ROUTES = 8  # prefixes of a platform that are looked up in the kernel for 
 def explain(given: Setting, what: str, *, json: bool) -> None:
     """Say whether a name or address is blocked, by which entry, on whose word, until when.
 
-    Shows what the resolver answers and what the kernel's table holds right now. Exit status 0
-    where the list blocks it, 1 where it does not.
+    Shows what the resolver answers and what a packet meets in the kernel right now. Exit status
+    0 where it is blocked, 1 where it is not: for an address, as the kernel says.
     """
     from blockd import prefixes  # noqa: PLC0415
 
@@ -39,6 +40,8 @@ def explain(given: Setting, what: str, *, json: bool) -> None:
         policy.close()
     found["generation"] = policy.number
     found["committed"] = record.committed
+    source = found.pop("source", "")
+    found["signed"] = next((each.signed for each in record.sources if each.path == source), None)
     if json:
         output.json(found)
     else:
@@ -58,10 +61,12 @@ def _name(given: Setting, policy: "Policy", text: str) -> dict[str, Any]:
     routes: list[Prefix] = []
     if verdict is not None:
         found["entry"] = names.to_text(verdict.matched)
-        found |= _rule(verdict.rule, verdict.line)
+        found |= _rule(verdict.rule, verdict.line) | _since(policy, verdict.rule)
         if not verdict.rule.allow:
             routes = policy.prefixes_of(verdict.rule)
     found["blocked"] = verdict is not None and not verdict.rule.allow
+    if policy.shadow is not None:
+        found["shadow"] = _shadow(policy.shadow.match(wire))
     found["resolver"], errors = _ask(given, wire)
     if verdict is None and errors:
         # No entry covers the name; the answer leads to a listed one, or holds a listed address.
@@ -71,13 +76,33 @@ def _name(given: Setting, policy: "Policy", text: str) -> dict[str, Any]:
 
 
 def _address(given: Setting, policy: "Policy", prefix: "Prefix") -> dict[str, Any]:
+    from blockd.errors import KernelError  # noqa: PLC0415
+    from blockd.routes.look import look  # noqa: PLC0415
+
     entry = policy.match_prefix(prefix)
     found: dict[str, Any] = {"what": _bare(prefix)}
     if entry is not None:
         found["entry"] = str(entry.prefix)
-        found |= _rule(entry.rule, entry.line)
-    found["blocked"] = entry is not None and not entry.rule.allow
-    found["kernel"] = [_look_up(given, prefix)]
+        found |= _rule(entry.rule, entry.line) | _since(policy, entry.rule)
+    if policy.shadow is not None:
+        found["shadow"] = _shadow(policy.shadow.match_prefix(prefix))
+    listed = entry is not None and not entry.rule.allow
+    try:
+        seen = look(given.config, policy, prefix, listed=listed)
+    except KernelError as error:
+        # Nothing is known but the list.
+        return found | {"blocked": listed, "kernel": [str(error)]}
+    found["blocked"] = seen.blocked
+    if seen.why_open:
+        found["open"] = seen.why_open
+        found["passes"] = seen.passes
+        found["open_to"] = [each.origin for each in seen.open_to] if seen.in_part else []
+    if seen.holes:
+        found["holes"] = [str(hole) for hole in seen.holes]
+    origins: dict[str, list[str]] = {}
+    for each in seen.met:
+        origins.setdefault(f"{_bare(seen.address)}: {each}", []).append(each.origin)
+    found["kernel"] = [f"{said} ({', '.join(those)})" for said, those in origins.items()]
     return found
 
 
@@ -86,11 +111,13 @@ def _rule(rule: "Rule", line: int) -> dict[str, Any]:
 
     return {
         "origin": str(Origin(rule.source, line)),
+        "source": rule.source,
         "platform": rule.id,
         "name": rule.name,
         "list": rule.list_name,
         "exception": rule.allow,
         "reason": rule.reason,
+        "owner": rule.owner,
         "authority": rule.authority,
         "basis": rule.basis,
         "reference": rule.reference,
@@ -98,6 +125,23 @@ def _rule(rule: "Rule", line: int) -> dict[str, Any]:
         "listed": rule.listed,
         "expires": rule.expires,
     }
+
+
+def _since(policy: "Policy", rule: "Rule") -> dict[str, Any]:
+    """Return since when the rule's platform is in force without a break."""
+    began = policy.began_of(rule)
+    return {} if began is None else {"since": {"generation": began[0], "committed": began[1]}}
+
+
+def _shadow(would: "Verdict | PrefixEntry | None") -> dict[str, Any] | None:
+    """Return which entry would decide if it were enforced."""
+    from blockd import names  # noqa: PLC0415
+    from blockd.policy.reader import Verdict  # noqa: PLC0415
+
+    if would is None:
+        return None
+    entry = names.to_text(would.matched) if isinstance(would, Verdict) else str(would.prefix)
+    return {"entry": entry} | _rule(would.rule, would.line)
 
 
 def _ask(given: Setting, wire: bytes) -> tuple[str, list[str]]:
@@ -125,22 +169,18 @@ def _ask(given: Setting, wire: bytes) -> tuple[str, list[str]]:
 
 
 def _look_up(given: Setting, prefix: "Prefix") -> str:
-    """Return what a packet to the prefix's first address meets on this host."""
+    """Return what a packet of this host to the prefix's first address meets."""
     from blockd.errors import KernelError  # noqa: PLC0415
     from blockd.prefixes import WIDTH  # noqa: PLC0415
-    from blockd.routes.kernel import Kernel  # noqa: PLC0415
+    from blockd.routes.packet import Met, Packets  # noqa: PLC0415
 
     routes = given.config.routes
     first = prefix._replace(length=WIDTH[prefix.family])
     try:
-        with Kernel(routes.table, routes.protocol, brief=True) as kernel:
-            met = kernel.lookup(first)
+        with Packets(routes.table, routes.protocol) as kernel:
+            return f"{_bare(first)}: {Met((), kernel.lookup(first))}"
     except KernelError as error:
         return str(error)
-    if met.prefix is None:
-        return f"{_bare(first)}: no route leads there"
-    table = f"table {met.table}" if met.table is not None else "an unknown table"
-    return f"{_bare(first)}: {met.outcome} {met.prefix} in {table}"
 
 
 def _bare(prefix: "Prefix") -> str:
@@ -148,33 +188,63 @@ def _bare(prefix: "Prefix") -> str:
     return str(prefix).removesuffix("/32" if prefix.family == 4 else "/128")
 
 
-def _show(found: dict[str, Any]) -> None:
-    said = "is blocked"
+def _said(found: dict[str, Any]) -> str:
+    """Return the verdict in words."""
     if "hidden" in found:
-        said = f"is blocked for what it leads to or contains ({found['hidden']})"
+        return f"is blocked for what it leads to or contains ({found['hidden']})"
     if found.get("exception"):
         said = "is not blocked: it is excepted"
-    elif not found["blocked"]:
+        return f"{said}, yet the kernel blocks it" if found["blocked"] else said
+    if "entry" not in found:
         said = "is not blocked: no entry covers it"
+        return "is not listed, yet the kernel blocks it" if found["blocked"] else said
+    if found.get("open"):
+        what = "packets to it pass" if found["passes"] else "it is not null-routed"
+        if found["open_to"]:
+            what = f"not for packets {' or '.join(found['open_to'])}"
+        return f"is {'blocked, but' if found['open_to'] else 'listed, but'} {what}: {found['open']}"
+    return "is blocked"
+
+
+def _said_of_since(since: dict[str, Any] | None) -> str:
+    if since is None:
+        return ""
+    return f"generation {since['generation']}, {since['committed']:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _said_of_shadow(would: dict[str, Any] | None) -> str:
+    if would is None:
+        return ""
+    return f"{would['entry']} of {would['platform']} at {would['origin']} is counted only"
+
+
+def _show(found: dict[str, Any]) -> None:
+    said = _said(found)
     also = f" ({found['unicode']})" if "unicode" in found else ""
     output.line(f"{found['what']}{also} {said}")
+    signed: Signed | None = found["signed"]
     platform = ", ".join(part for part in (found.get("platform"), found.get("name")) if part)
     output.pairs(
         [
             ("entry", found.get("entry")),
             ("stands in", found.get("origin")),
+            ("signed", f"edition {signed.serial}, with key {signed.key}" if signed else None),
             ("exception" if found.get("exception") else "platform", platform),
             ("reason", found.get("reason")),
+            ("answered for by", found.get("owner")),
             ("list", found.get("list")),
             ("on the word of", found.get("authority")),
             ("basis", found.get("basis")),
             ("reference", found.get("reference")),
             ("contact", found.get("contact")),
             ("listed", found.get("listed")),
+            ("in force since", _said_of_since(found.get("since"))),
             ("expires", f"{found['expires']}, at the end of that day, UTC"
              if found.get("expires") else None),
             ("generation", f"{found['generation']}, of {found['committed']:%Y-%m-%d %H:%M:%S} UTC"),
             ("resolver", found.get("resolver")),
+            ("in shadow", _said_of_shadow(found.get("shadow"))),
+            ("holes", ", ".join(found.get("holes", ()))),
             *(("kernel", line) for line in found["kernel"]),
         ]
     )  # fmt: skip

@@ -1,11 +1,19 @@
 """How verbs speak: JSON, rich tables on a terminal, plain aligned text in a pipe."""
 
+import contextlib
+import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 import msgspec
+
+from blockd.errors import UsageError
+
+if TYPE_CHECKING:
+    from blockd.policy.difference import Difference
 
 json_option = click.option("--json", is_flag=True, help="Print JSON.")
 """For every verb that reports."""
@@ -50,6 +58,35 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         line(f"{name:<{width}}  {value}")
+
+
+@contextlib.contextmanager
+def target(to: Path | None) -> Iterator[IO[str]]:
+    """Yield what to write to; a file appears under its name when it is complete."""
+    if to is None:
+        yield sys.stdout
+        return
+    beside = to.with_name(f".{to.name}.{os.getpid()}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(to)
+    except OSError as error:
+        raise UsageError(f"{to}: cannot be written: {error.strerror}; name another file") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def counts(difference: "Difference") -> str:
+    """Say in a line how much differs."""
+    if not difference:
+        return "no difference"
+    return (
+        f"{len(difference.added)} added, {len(difference.removed)} removed,"
+        f" {len(difference.changed)} changed"
+    )
 
 
 def _plain(rows: list[list[str]]) -> None:

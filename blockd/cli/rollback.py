@@ -3,7 +3,6 @@
 import click
 
 from blockd.cli import output
-from blockd.cli.diff import counts
 from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
 
@@ -31,7 +30,8 @@ def rollback(given: Setting, number: int | None, *, json: bool) -> None:
         output.json({"generation": outcome.number, "difference": outcome.difference.plain()})
         return
     output.line(
-        f"generation {outcome.number} has the content of {target}: {counts(outcome.difference)}"
+        f"generation {outcome.number} has the content of {target}:"
+        f" {output.counts(outcome.difference)}"
     )
     output.line(
         "it holds until the lists change or `blockd compile --resume`; entries past their day"

@@ -45,6 +45,20 @@ class Setting:
             raise ConfigError(f"{path}: cannot be read: {reason}") from None
         return configuration.parse(text, str(path))
 
+    def config_or_defaults(self) -> tuple[Config, str]:
+        """Return the configuration; where its file is wrong, the defaults and the complaint.
+
+        For what must be possible in any state of the host. Raises ConfigError where a file that
+        was named is not there: what its defaults are about is not what was meant.
+        """
+        path = self.config_path
+        try:
+            return self.config, ""
+        except ConfigError as error:
+            if path is not None and not path.exists():
+                raise
+            return Config(), str(error)
+
     @property
     def config_path(self) -> Path | None:
         """The configuration file; None: the built-in defaults, for trying out."""

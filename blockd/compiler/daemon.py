@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from blockd.config import Config
-from blockd.errors import BlockdError, StoreError
+from blockd.errors import BlockdError, ChangeError, StoreError
 from blockd.policy import publish
 from blockd.policy.publish import Outcome
 from blockd.policy.store import Store
 from blockd.service import control
 from blockd.service.notify import notify, reloading
+from blockd.watchlist import configured, needed
 from blockd.watchlist.model import Issue
 from blockd.watchlist.watch import ListWatch
 
@@ -28,6 +29,9 @@ LOOK = 10.0
 
 The clock may jump, so expiry is not a timer of days; it is compared again and again.
 """
+
+PROBED = 1.0
+"""Seconds between looks while something is refused: somebody may confirm it by the command line."""
 
 MOST_ISSUES = 20
 """Issues of one compile that are logged; `blockd check` shows all."""
@@ -62,9 +66,11 @@ class CompilerDaemon:
         self._reload = reload
         self._problem = ""
         self._problem_since: datetime | None = None
+        self._change: ChangeError | None = None
         self._misconfigured = ""
         self._issues: tuple[Issue, ...] = ()
         self._outcome: Outcome | None = None
+        self._seen: int | None = None
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._hangup = False
@@ -87,7 +93,8 @@ class CompilerDaemon:
 
     async def _watch(self) -> None:
         """Compile, then again on every event, until the end or a new configuration."""
-        with ListWatch(self._config.list.paths) as lists:
+        paths = [*configured.watched(self._config), *needed.files(self._config)]
+        with ListWatch(paths) as lists:
             await self._compile()
             notify("READY=1", f"STATUS={self._summary()}")
             changed = asyncio.create_task(lists.changed())
@@ -95,7 +102,9 @@ class CompilerDaemon:
             try:
                 while True:
                     await asyncio.wait(
-                        (changed, woken), timeout=LOOK, return_when=asyncio.FIRST_COMPLETED
+                        (changed, woken),
+                        timeout=min(PROBED, LOOK) if self._problem else LOOK,
+                        return_when=asyncio.FIRST_COMPLETED,
                     )
                     if woken.done():
                         self._wake.clear()
@@ -110,7 +119,7 @@ class CompilerDaemon:
                         changed = asyncio.create_task(lists.changed())
                         lists.renew()
                         await self._compile()
-                    elif lists.renew() or self._expiry_is_due():
+                    elif lists.renew() or self._expiry_is_due() or self._is_overtaken():
                         await self._compile()
                     notify(f"STATUS={self._summary()}")
             finally:
@@ -136,7 +145,9 @@ class CompilerDaemon:
         if self._problem:
             log.info("mended: the lists are accepted again")
         self._problem, self._problem_since, self._issues = "", None, outcome.issues
+        self._change = None
         self._outcome = outcome
+        self._seen = outcome.number
         if outcome.committed:
             _log_issues(outcome.issues, logging.WARNING)
             difference = outcome.difference
@@ -152,6 +163,8 @@ class CompilerDaemon:
         again = str(error) == self._problem
         self._problem, self._issues = str(error), tuple(issues)
         self._problem_since = self._problem_since or datetime.now(UTC)
+        self._change = error if isinstance(error, ChangeError) else None
+        self._seen = self._store.current()
         if not again:
             _log_issues(issues, logging.ERROR)
             log.error("nothing changed: %s", error)
@@ -168,6 +181,7 @@ class CompilerDaemon:
             return
         if outcome is not None:
             self._outcome = outcome
+            self._seen = outcome.number
             log.info("generation %d: entries past their day were removed", outcome.number)
 
     def _expiry_is_due(self) -> bool:
@@ -175,10 +189,13 @@ class CompilerDaemon:
         if number is None:
             return False
         try:
-            changes_on = self._store.record(number).changes_on
+            return bool(publish.dated(self._store.record(number), datetime.now(UTC).date()))
         except StoreError:
             return False
-        return changes_on is not None and datetime.now(UTC).date() >= changes_on
+
+    def _is_overtaken(self) -> bool:
+        """Tell whether the command line committed, so that what is refused may be in force now."""
+        return bool(self._problem) and self._store.current() != self._seen
 
     def _reconfigure(self) -> None:
         reloading()
@@ -213,8 +230,10 @@ class CompilerDaemon:
             "problem": self._problem or self._misconfigured,
             "problem_since": self._problem_since,
             "issues": [str(issue) for issue in self._issues],
+            "refused_change": None if self._change is None else self._change.digest,
+            "refused_by": [] if self._change is None else list(self._change.beyond),
             "held": self._outcome is not None and self._outcome.held,
-            "paths": list(self._config.list.paths),
+            "paths": list(self._config.list.places),
         }
 
 

@@ -5,7 +5,10 @@ and about the names below it; one pair where the whole subtree is one
 prefixes  family, network, length -> rule and line; keys sort by family, address, length
 ranges    family, first address -> last address, rule and line: the same prefixes, flattened,
 so that one search finds an address's longest match
-rules     number -> the rule as MessagePack
+shadow-*  the same three for what is not enforced: matched and counted, nothing else
+rules     number -> the rule as MessagePack; those that are not enforced come last
+since     number of a rule -> the generation, and its time, from which on the rule's platform
+was in force without a break
 about     facts of the generation, as JSON under the key `generation`
 """
 
@@ -15,12 +18,13 @@ import msgspec
 
 from blockd.prefixes import Prefix, Range
 
-VERSION = 2
+VERSION = 3
 """Raised when compiled content changes its meaning; readers refuse what they do not know."""
 
 NAMES, PREFIXES, RANGES = b"names", b"prefixes", b"ranges"
-RULES, ABOUT = b"rules", b"about"
-DATABASES = 5
+SHADOW_NAMES, SHADOW_PREFIXES, SHADOW_RANGES = b"shadow-names", b"shadow-prefixes", b"shadow-ranges"
+RULES, SINCE, ABOUT = b"rules", b"since", b"about"
+DATABASES = 9
 GENERATION = b"generation"
 
 NONE = 0xFFFFFFFF
@@ -33,6 +37,8 @@ TWO = struct.Struct("<IIII")
 BETWEEN = TWO.pack(NONE, 0, NONE, 0)
 """No entry: what decides stands above, but there is an exception below."""
 NUMBER = struct.Struct(">I")
+BEGAN = struct.Struct(">IQ")
+"""A generation's number and the seconds since 1970 of its commit."""
 
 _NETWORK = {4: 4, 6: 16}  # octets of an address
 
@@ -44,6 +50,8 @@ class About(msgspec.Struct, frozen=True):
     number: int
     names: int
     prefixes: int
+    shadow_names: int = 0
+    shadow_prefixes: int = 0
 
 
 def pack_prefix(prefix: Prefix) -> bytes:

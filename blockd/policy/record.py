@@ -9,7 +9,9 @@ from datetime import date, datetime
 import msgspec
 from msgspec import Struct
 
-from blockd.config import GuardSection
+from blockd.config import GuardSection, Terms
+from blockd.minisign.signature import Signed
+from blockd.watchlist.model import Expiry
 
 
 class SourceRecord(Struct, frozen=True, kw_only=True):
@@ -22,6 +24,21 @@ class SourceRecord(Struct, frozen=True, kw_only=True):
     prefixes: int
     dropped: int
     """Bad entries of a feed that were left out."""
+    terms: Terms = Terms()
+    """What the operator said about it."""
+    signed: Signed | None = None
+    """Who vouched for it; None: nobody was asked to."""
+
+
+class Acceptance(Struct, frozen=True, kw_only=True):
+    """Somebody's word that a change is meant, though it is beyond the guard's limits."""
+
+    digest: str
+    """Of exactly that change, see `difference`."""
+    by: str
+    """Who confirmed it, as the system knows them."""
+    beyond: tuple[str, ...] = ()
+    """The limits, and by how much."""
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,7 +47,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     number: int
     committed: datetime
     reason: str
-    """`changed`, `expiry`, `rollback`, or `mended` after damage to the files."""
+    """`changed`, `expiry`, `rollback`, `mended` after damage to the files, or `clock` after it
+    went back to an earlier day."""
     inputs: str
     """Digest of the sources and of the settings that decide about them."""
     content: str
@@ -44,14 +62,22 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     added: int
     removed: int
     changed: int
+    shadow: int = 0
+    """Entries that are matched and counted only."""
     shortest_v4: int
     shortest_v6: int
     """The guard's limits when the sources were accepted; they decide what feeds lost."""
+    never: str = ""
+    """Digest of the kept copy of what no list might touch; empty: nothing."""
     changes_on: date | None = None
     """The first day on which an entry in force will have expired."""
+    expiries: tuple[Expiry, ...] = ()
+    """What leaves by itself on the first days on which something does."""
     rolled_back_to: int | None = None
     held_inputs: str | None = None
     """After a rollback: the sources that were refused by it, ignored until they change."""
+    accepted: Acceptance | None = None
+    """Who confirmed the change; None: nobody had to."""
     previous: str = ""
     """SHA-256 of the previous record's file; empty for the first."""
 

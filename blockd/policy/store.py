@@ -5,6 +5,7 @@
     generations/N.mdb    compiled policies, immutable once current
     records/N.json       one record each; a record counts once `current` has reached its number
     sources/SHA256.gz    accepted source files, for expiry, rollback and audit
+    serials.json         the last accepted edition of each signed source, see `serials`
 
 A commit writes the record and the generation under names that nothing refers to, syncs them,
 and renames one link: killed at any point before that, the old generation stays current.
@@ -205,7 +206,8 @@ class Store:
                 path.unlink()
         for number in range(max(1, current - KEPT + 1), current + 1):
             with contextlib.suppress(StoreError):
-                needed.update(source.sha256 for source in self.record(number).sources)
+                record = self.record(number)
+                needed.update((record.never, *(source.sha256 for source in record.sources)))
         for path in (self.state / "sources").iterdir():
             if path.name.removesuffix(".gz") not in needed:
                 path.unlink()

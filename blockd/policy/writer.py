@@ -4,8 +4,10 @@ The file is filled in key order within one transaction, which packs its pages de
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import lmdb
 import msgspec
@@ -15,19 +17,36 @@ from blockd.errors import StoreError
 from blockd.policy import layout
 from blockd.watchlist import compile as compiling
 from blockd.watchlist.compile import RuleSet, Slots
-from blockd.watchlist.model import NameEntry, Rule, Scope
+from blockd.watchlist.model import NameEntry, PrefixEntry, Rule, Scope
 
 _PAGE_SHARE = 4  # room for page heads and branches, in multiples of the content
 _LEAST_MAP = 16 << 20
 
 
-def write(path: Path, number: int, rules: RuleSet) -> str:
+class Since(NamedTuple):
+    """From when on a platform is in force."""
+
+    number: int
+    """The generation."""
+    seconds: int
+    """Since 1970."""
+
+
+Began = Mapping[tuple[str, str], Since]
+"""By a rule's source and id."""
+
+
+def write(
+    path: Path, number: int, rules: RuleSet, now: datetime | None = None, began: Began | None = None
+) -> str:
     """Write the generation file and return the digest of what it enforces.
 
     Args:
         path: a name that does not exist yet, on the store's file system.
         number: the generation's number.
         rules: what it holds.
+        now: the time of the commit; None: 1970, for what nobody will ask.
+        began: since when platforms that were in force before are so; all others begin now.
 
     Returns:
         SHA-256 over keys, values and rules. Lines and places do not enter it: moving an
@@ -37,7 +56,11 @@ def write(path: Path, number: int, rules: RuleSet) -> str:
         StoreError: the file cannot be written; what to free or allow.
     """
     size = sum(64 + len(name) for keys in (rules.names, rules.between) for name in keys)
-    size += 192 * len(rules.prefixes) + 1024 * len(rules.rules)
+    shadow = rules.shadow
+    size += sum(64 + len(name) for name in shadow.names)
+    size += 192 * (len(rules.prefixes) + len(shadow.prefixes))
+    size += 1024 * (len(rules.rules) + len(shadow.rules))
+    begins = Since(number, int(now.timestamp()) if now else 0)
     digest = hashlib.sha256()
     try:
         env = lmdb.open(
@@ -52,6 +75,7 @@ def write(path: Path, number: int, rules: RuleSet) -> str:
         )
         try:
             _fill(env, number, rules, digest.update)
+            _note(env, rules, begins, began or {})
         finally:
             env.close()
     except (lmdb.Error, OSError) as error:
@@ -64,7 +88,8 @@ def write(path: Path, number: int, rules: RuleSet) -> str:
 def _fill(
     env: lmdb.Environment, number: int, rules: RuleSet, digest: Callable[[bytes], None]
 ) -> None:
-    numbers = {rule: place for place, rule in enumerate(rules.rules)}
+    every = (*rules.rules, *rules.shadow.rules)
+    numbers = {rule: place for place, rule in enumerate(every)}
     by_identity: dict[int, int] = {}
 
     def number_of(rule: Rule) -> int:
@@ -75,40 +100,54 @@ def _fill(
         return known
 
     def rule_rows() -> Iterator[tuple[bytes, bytes]]:
-        for place, rule in enumerate(rules.rules):
+        for place, rule in enumerate(every):
             packed = msgspec.msgpack.encode(rule)
             digest(msgspec.msgpack.encode(msgspec.structs.replace(rule, line=0)))
             yield layout.NUMBER.pack(place), packed
 
-    def name_rows() -> Iterator[tuple[bytes, bytes]]:
-        for name in sorted([*rules.names, *rules.between]):
-            slots = rules.names.get(name)
-            value = layout.BETWEEN if slots is None else _pack_slots(slots, number_of)
+    def name_rows(
+        names: dict[bytes, NameEntry | Slots], between: Iterable[bytes]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        one, known = layout.ONE.pack, names.get
+        for name in sorted([*names, *between]):
+            slots = known(name)
+            if slots is None:
+                value = layout.BETWEEN
+            elif isinstance(slots, NameEntry) and slots.scope is Scope.SUBTREE:
+                value = one(number_of(slots.rule), slots.line)
+            else:
+                value = _pack_slots(slots, number_of)
             digest(name + b"\0" + value[:4] + value[8:12])
             yield name, value
 
-    def prefix_rows() -> Iterator[tuple[bytes, bytes]]:
-        for entry in rules.prefixes:
+    def prefix_rows(entries: Sequence[PrefixEntry]) -> Iterator[tuple[bytes, bytes]]:
+        for entry in entries:
             key = layout.pack_prefix(entry.prefix)
             value = layout.ONE.pack(number_of(entry.rule), entry.line)
             digest(key + value[:4])
             yield key, value
 
-    def range_rows() -> Iterator[tuple[bytes, bytes]]:
+    def range_rows(entries: Sequence[PrefixEntry]) -> Iterator[tuple[bytes, bytes]]:
         # They follow from the prefixes, and so does the digest.
         packed = {
-            entry.prefix: layout.ONE.pack(number_of(entry.rule), entry.line)
-            for entry in rules.prefixes
+            entry.prefix: layout.ONE.pack(number_of(entry.rule), entry.line) for entry in entries
         }
         return map(layout.pack_range, prefixes.flatten(packed))
 
-    about = layout.About(layout.VERSION, number, rules.listed, len(rules.prefixes))
+    shadow = rules.shadow
+    about = layout.About(
+        layout.VERSION, number, rules.listed, len(rules.prefixes),
+        len(shadow.names), len(shadow.prefixes),
+    )  # fmt: skip
     with env.begin(write=True) as transaction:
         for name, rows in (
             (layout.RULES, rule_rows()),
-            (layout.NAMES, name_rows()),
-            (layout.PREFIXES, prefix_rows()),
-            (layout.RANGES, range_rows()),
+            (layout.NAMES, name_rows(rules.names, rules.between)),
+            (layout.PREFIXES, prefix_rows(rules.prefixes)),
+            (layout.RANGES, range_rows(rules.prefixes)),
+            (layout.SHADOW_NAMES, name_rows(shadow.names, ())),
+            (layout.SHADOW_PREFIXES, prefix_rows(shadow.prefixes)),
+            (layout.SHADOW_RANGES, range_rows(shadow.prefixes)),
         ):
             database = env.open_db(name, txn=transaction)
             with transaction.cursor(database) as cursor:
@@ -117,10 +156,25 @@ def _fill(
         transaction.put(layout.GENERATION, msgspec.json.encode(about), db=database)
 
 
+def _note(env: lmdb.Environment, rules: RuleSet, begins: Since, began: Began) -> None:
+    """Write since when each rule's platform is in force; no part of what is enforced."""
+    with env.begin(write=True) as transaction:
+        database = env.open_db(layout.SINCE, txn=transaction)
+        with transaction.cursor(database) as cursor:
+            cursor.putmulti(
+                (
+                    (
+                        layout.NUMBER.pack(place),
+                        layout.BEGAN.pack(*began.get((rule.source, rule.id), begins)),
+                    )
+                    for place, rule in enumerate((*rules.rules, *rules.shadow.rules))
+                ),
+                append=True,
+            )
+
+
 def _pack_slots(slots: NameEntry | Slots, number: Callable[[Rule], int]) -> bytes:
-    """Return the stored value of a name."""
-    if isinstance(slots, NameEntry) and slots.scope is Scope.SUBTREE:
-        return layout.ONE.pack(number(slots.rule), slots.line)
+    """Return the stored value of a name whose subtree is not decided as one."""
     itself, below = compiling.slots(slots)
     return layout.TWO.pack(*_slot(itself, number), *_slot(below, number))
 

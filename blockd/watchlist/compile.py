@@ -2,18 +2,22 @@
 
 Pure, and independent of the order in which sources and entries come. Where two entries say
 something about the same name, an exception wins, then the more exact scope, then the earlier
-place (source, line).
+place (source, line). Between sources that have an order, `zones` decides first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from blockd import names
 from blockd.prefixes import Prefix
+from blockd.watchlist import zones
 from blockd.watchlist.model import (
+    Expiry,
     Issue,
     NameEntry,
     Origin,
@@ -24,12 +28,26 @@ from blockd.watchlist.model import (
     Severity,
 )
 
+MOST_SHOWN = 10
+"""Platforms that are named of those whose last day is the same."""
+
+_RULE_OF = attrgetter("rule")
+
 
 class Slots(NamedTuple):
     """Which entry decides about a name itself, and which about the names below it."""
 
     itself: NameEntry | None
     below: NameEntry | None
+
+
+class Shadow(Struct, frozen=True):
+    """What is matched and counted, and changes no answer and no route: `enforce = false`."""
+
+    rules: tuple[Rule, ...] = ()
+    """Sorted as those of the rule set, behind which they are numbered."""
+    names: dict[bytes, NameEntry | Slots] = {}
+    prefixes: tuple[PrefixEntry, ...] = ()
 
 
 class RuleSet(Struct, frozen=True, kw_only=True):
@@ -46,13 +64,19 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     prefixes: tuple[PrefixEntry, ...]
     """One entry a prefix, sorted by prefix."""
     shadowed: int
-    """Entries of rules with `enforce = false`, which are left out."""
+    """Entries of rules with `enforce = false`, which are in `shadow` alone."""
     expired: int
     """Entries left out because their last day is over."""
-    changes_on: date | None
-    """The first day on which an entry in force will have expired; None: no entry expires."""
+    expiries: tuple[Expiry, ...]
+    """What leaves by itself, the soonest first."""
     issues: tuple[Issue, ...]
     """Warnings about names and prefixes that several sources list."""
+    shadow: Shadow = Shadow()
+
+    @property
+    def changes_on(self) -> date | None:
+        """The first day on which an entry will have expired; None: no entry expires."""
+        return self.expiries[0].last_day + timedelta(days=1) if self.expiries else None
 
 
 def slots(entry: NameEntry | Slots) -> Slots:
@@ -71,7 +95,33 @@ def compile_rules(sources: Sequence[Parsed], today: date) -> RuleSet:
     An entry is in force until the end of its `expires` day. Duplicates within one source are
     that parser's to report; those between sources are reported here, as warnings.
     """
-    in_force, counts, expiries = _in_force(sources, today)
+    in_force, idle, counts, expiries = _in_force(sources, today)
+    shadow = _shadow(sources, idle)
+    sources, zone_issues = zones.in_order(sources, in_force)
+    chosen, issues = _chosen(sources, in_force)
+    prefixes, prefix_issues = _prefixes(sources, in_force)
+    rules = _rules(chosen, prefixes)
+    between: frozenset[bytes] = frozenset()
+    if any(rule.allow for rule in rules):
+        between = _open_paths(chosen)
+    return RuleSet(
+        rules=rules,
+        names=chosen,
+        between=between,
+        listed=len(chosen),
+        prefixes=prefixes,
+        shadowed=counts["shadowed"],
+        expired=counts["expired"],
+        expiries=expiries,
+        issues=tuple(sorted([*issues, *prefix_issues, *zone_issues])),
+        shadow=shadow,
+    )
+
+
+def _chosen(
+    sources: Sequence[Parsed], in_force: Collection[int]
+) -> tuple[dict[bytes, NameEntry | Slots], list[Issue]]:
+    """Return each name with what decides about it, and warnings about what lost."""
     chosen: dict[bytes, NameEntry | Slots] = {}
     rivals: dict[bytes, list[NameEntry]] = {}
     for source in sources:
@@ -92,24 +142,29 @@ def compile_rules(sources: Sequence[Parsed], today: date) -> RuleSet:
         else:
             chosen[name] = Slots(itself, below)
         issues.extend(_twice(names.to_text(name), entries))
-    prefixes, prefix_issues = _prefixes(sources, in_force)
+    return chosen, issues
+
+
+def _shadow(sources: Sequence[Parsed], idle: Collection[int]) -> Shadow:
+    """Return what would be blocked if it were enforced; exceptions among it would block nothing."""
+    if not idle:
+        return Shadow()
+    chosen, _ = _chosen(sources, idle)
+    prefixes, _ = _prefixes(sources, idle)
+    return Shadow(_rules(chosen, prefixes), chosen, prefixes)
+
+
+def _rules(
+    chosen: dict[bytes, NameEntry | Slots], prefixes: Iterable[PrefixEntry]
+) -> tuple[Rule, ...]:
+    """Return every rule that decides about something, sorted."""
     used = {id(entry.rule): entry.rule for entry in prefixes}
-    for chosen_entry in chosen.values():
-        for slot in chosen_entry if isinstance(chosen_entry, Slots) else (chosen_entry,):
-            if slot is not None:
-                used[id(slot.rule)] = slot.rule
-    between = _open_paths(chosen)
-    return RuleSet(
-        rules=tuple(sorted(set(used.values()), key=lambda rule: (rule.source, rule.id, rule.line))),
-        names=chosen,
-        between=between,
-        listed=len(chosen),
-        prefixes=prefixes,
-        shadowed=counts["shadowed"],
-        expired=counts["expired"],
-        changes_on=min(expiries) + timedelta(days=1) if expiries else None,
-        issues=tuple(sorted([*issues, *prefix_issues])),
-    )
+    for entry in chosen.values():
+        if isinstance(entry, Slots):
+            used.update((id(slot.rule), slot.rule) for slot in entry if slot is not None)
+        else:
+            used[id(entry.rule)] = entry.rule
+    return tuple(sorted(set(used.values()), key=lambda rule: (rule.source, rule.id, rule.line)))
 
 
 def _open_paths(chosen: dict[bytes, NameEntry | Slots]) -> frozenset[bytes]:
@@ -158,32 +213,42 @@ def _rank_below(entry: NameEntry) -> tuple[bool, bool, tuple[str, int, str, str]
 
 def _in_force(
     sources: Iterable[Parsed], today: date
-) -> tuple[set[int], dict[str, int], list[date]]:
-    """Return the identities of the rules in force, the left-out entries, the expiry days."""
-    per_rule: dict[int, tuple[Rule, int]] = {}
+) -> tuple[set[int], set[int], dict[str, int], tuple[Expiry, ...]]:
+    """Return the identities of the rules in force and in shadow, what is left out, expiries."""
+    rules: dict[int, Rule] = {}
+    entries_of: Counter[int] = Counter()
     for source in sources:
         for entries in (source.names, source.prefixes):
-            for entry in entries:
-                rule = entry.rule
-                known = per_rule.get(id(rule))
-                per_rule[id(rule)] = (rule, known[1] + 1 if known else 1)
-    in_force = set()
+            # A feed has a million entries and one rule: neither is looked at one by one.
+            identities = list(map(id, map(_RULE_OF, entries)))
+            entries_of.update(identities)
+            rules.update(zip(identities, map(_RULE_OF, entries), strict=True))
+    in_force, idle = set(), set()
     counts = {"shadowed": 0, "expired": 0}
-    expiries = []
-    for identity, (rule, count) in per_rule.items():
+    ending: dict[date, Counter[str]] = {}
+    for identity, rule in rules.items():
+        count = entries_of[identity]
         if rule.expires is not None and rule.expires < today:
             counts["expired"] += count
-        elif not rule.enforce:
-            counts["shadowed"] += count
-        else:
+            continue
+        if rule.enforce:
             in_force.add(identity)
-            if rule.expires is not None and rule.expires < date.max:  # there is no day after
-                expiries.append(rule.expires)
-    return in_force, counts, expiries
+        else:
+            counts["shadowed"] += count
+            if rule.allow:
+                continue  # what would not be blocked anyway
+            idle.add(identity)
+        if rule.expires is not None and rule.expires < date.max:  # there is no day after
+            ending.setdefault(rule.expires, Counter())[rule.id] += count
+    expiries = tuple(
+        Expiry(day, those.total(), tuple(sorted(those)[:MOST_SHOWN]))
+        for day, those in sorted(ending.items())
+    )
+    return in_force, idle, counts, expiries
 
 
 def _prefixes(
-    sources: Iterable[Parsed], in_force: set[int]
+    sources: Iterable[Parsed], in_force: Collection[int]
 ) -> tuple[tuple[PrefixEntry, ...], list[Issue]]:
     rivals: dict[Prefix, list[PrefixEntry]] = {}
     for source in sources:

@@ -14,9 +14,13 @@ from blockd import names, prefixes
 from blockd.config import GuardSection
 from blockd.errors import BlockdError, GuardError, ListError, NameFormError
 from blockd.prefixes import Prefix
-from blockd.watchlist.model import Issue, NameEntry, Origin, Parsed, PrefixEntry, Severity
+from blockd.terms import Required
+from blockd.watchlist.model import Issue, NameEntry, Origin, Parsed, PrefixEntry, Rule, Severity
+from blockd.watchlist.never import Exceptions, Never
 
 _ROOT = b""
+
+NOTHING, NONE = Never(), Exceptions()
 
 _SPECIAL = tuple(
     (prefixes.parse(text), what)
@@ -112,7 +116,13 @@ class Refusal(Struct, frozen=True):
         return kind(f"{self.source}: {self.message}")
 
 
-def inspect(parsed: Parsed, limits: GuardSection, suffixes: PublicSuffixes) -> Parsed:
+def inspect(
+    parsed: Parsed,
+    limits: GuardSection,
+    suffixes: PublicSuffixes,
+    never: Never = NOTHING,
+    excepted: Exceptions = NONE,
+) -> Parsed:
     """Return the source with the guard's objections among its issues.
 
     From a feed the entries objected to are dropped; a native source keeps them, since it is
@@ -129,24 +139,36 @@ def inspect(parsed: Parsed, limits: GuardSection, suffixes: PublicSuffixes) -> P
         for entry in parsed.prefixes
         if not entry.rule.allow and (objection := _prefix_objection(entry.prefix, limits))
     ]
-    if not bad_names and not bad_prefixes:
+    touching: list[tuple[NameEntry | PrefixEntry, str]] = [
+        *never.names(parsed.names, excepted),
+        *never.prefixes(parsed.prefixes, excepted),
+    ]
+    silent = [] if parsed.feed else _silent(parsed, limits)
+    if not (bad_names or bad_prefixes or touching or silent):
         return parsed
     objections: list[tuple[NameEntry | PrefixEntry, str]] = [
         *((entry, _name_objection(entry.name)) for entry in bad_names),
         *bad_prefixes,
     ]
+    already = {id(entry) for entry, _ in objections}
+    objections += [each for each in touching if id(each[0]) not in already]
     issues = [
         Issue(Origin(parsed.source, entry.line), Severity.GUARD, objection)
         for entry, objection in objections
     ]
+    issues += [
+        Issue(rule.origin, Severity.GUARD, f"says no {' and no '.join(lacking)}, which [guard]"
+              " require asks for; write it, or write it under [list] for all")
+        for rule, lacking in silent
+    ]  # fmt: skip
     inspected = msgspec.structs.replace(parsed, issues=sorted([*parsed.issues, *issues]))
     if parsed.feed:
         dropped = {id(entry) for entry, _ in objections}
         inspected.names = [entry for entry in parsed.names if id(entry) not in dropped]
         inspected.prefixes = [entry for entry in parsed.prefixes if id(entry) not in dropped]
         # A line counts once: a line that already had an issue was no entry line.
-        already = {issue.origin.line for issue in parsed.issues}
-        inspected.entries -= len({entry.line for entry, _ in objections} - already)
+        counted = {issue.origin.line for issue in parsed.issues}
+        inspected.entries -= len({entry.line for entry, _ in objections} - counted)
     return inspected
 
 
@@ -163,12 +185,38 @@ def judge(parsed: Parsed, limits: GuardSection) -> Refusal | None:
         said = "; ".join(_at(issue) for issue in errors) or "it cannot be a list"
     elif parsed.feed:
         said = _over_budget(parsed, bad, limits)
+        lacking = [] if said else _lacking(parsed, limits)
+        if lacking:
+            blame = Blame.GUARD
+            said = (
+                f"the feed says no {' and no '.join(lacking)}, which [guard] require asks for;"
+                " say it in the feed's [[list.source]] table"
+            )
     elif errors:
         said = _counted(errors, "error", "errors")
     elif bad:
         blame = Blame.GUARD
         said = _counted(bad, "entry that no list may hold", "entries that no list may hold")
     return Refusal(blame, parsed.source, f"refused: {said}") if said else None
+
+
+def _silent(parsed: Parsed, limits: GuardSection) -> list[tuple[Rule, list[Required]]]:
+    """Return the rules that leave out what is required, exceptions aside."""
+    if not limits.require:
+        return []
+    rules = {id(entry.rule): entry.rule for entry in parsed.names}
+    rules |= {id(entry.rule): entry.rule for entry in parsed.prefixes}
+    return [
+        (rule, lacking)
+        for rule in rules.values()
+        if not rule.allow and (lacking := [key for key in limits.require if not getattr(rule, key)])
+    ]
+
+
+def _lacking(parsed: Parsed, limits: GuardSection) -> list[Required]:
+    """Return what a feed leaves out; its entries leave with the feed, on no day of their own."""
+    found = {key for _, lacking in _silent(parsed, limits) for key in lacking}
+    return [key for key in limits.require if key in found and key is not Required.EXPIRES]
 
 
 def _over_budget(parsed: Parsed, bad: list[Issue], limits: GuardSection) -> str:

@@ -95,6 +95,8 @@ class Rule(Struct, frozen=True, order=True, kw_only=True, omit_defaults=True):
     """An exception: its entries are not blocked."""
     reason: str = ""
     """Why the exception was made."""
+    owner: str = ""
+    """Who answers for the exception."""
 
     @property
     def origin(self) -> Origin:
@@ -120,6 +122,15 @@ class PrefixEntry(NamedTuple):
     line: int
 
 
+class Expiry(Struct, frozen=True, order=True):
+    """What is in force, or in shadow, until the end of a day."""
+
+    last_day: date
+    entries: int
+    platforms: tuple[str, ...]
+    """Their ids, the first in order; of a feed with a platform a line there may be many."""
+
+
 class Parsed(Struct, kw_only=True):
     """What a parser found in one source; nothing in it is judged yet.
 
@@ -138,12 +149,18 @@ class Parsed(Struct, kw_only=True):
     refused: bool = False
     """The source as a whole cannot be a list: no budget lets it through."""
     format: str = ""
-    """What it was read as: native, domains or hosts; empty when refused before that."""
+    """What it was read as, see `formats.FORMATS`; empty when refused before that."""
+    order: int = 0
+    """Its place among sources of which the first that says anything counts, from 1, see `zones`;
+    0: it has none, and the longest match decides."""
     lines: int = 0
     comments: int = 0
     blanks: int = 0
     entries: int = 0
-    """Entry lines taken; in the native format, names and prefixes taken."""
+    """Entry lines taken, however many names each has; in the native format, names and prefixes
+    taken."""
+    unsupported: dict[str, int] = {}
+    """Lines that are well formed and that blockd has nothing for, by kind; each is an issue."""
 
     def errors(self) -> Iterable[Issue]:
         """Yield the issues that are more than warnings."""

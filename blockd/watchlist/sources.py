@@ -6,18 +6,25 @@ is read whole or not at all.
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
+from blockd.config import Share, Terms
 from blockd.errors import ListError
+from blockd.minisign.signature import Signed
 from blockd.watchlist.model import Issue, Origin, Severity
 
-SUFFIXES = frozenset({".toml", ".txt", ".list", ".hosts", ".domains"})
-"""Names of list files in a directory; a file named in `[list] paths` may be called anything."""
+SUFFIXES = frozenset({
+    ".toml", ".txt", ".list", ".hosts", ".domains", ".adblock", ".conf", ".rpz", ".zone", ".csv",
+    ".ip", ".ipset", ".netset",
+})  # fmt: skip
+"""Names of list files in a directory, with or without `.gz` behind; a file named in `[list]
+paths` may be called anything."""
 
-_QUIET = frozenset({".json", ".md"})  # a schema or a note beside the lists needs no warning
+_QUIET = frozenset({".json", ".md", ".minisig"})
+"""A schema, a note or a signature beside the lists needs no warning."""
 _READS = 3
 
 LARGEST = 1 << 30
@@ -28,27 +35,41 @@ class Source(Struct, frozen=True):
     """One file as it was read."""
 
     path: str
+    """Or the URL that it was fetched from."""
     content: bytes
+    terms: Terms = Terms()
+    """What the operator says about it, see `override`."""
+    budget: Share | None = None
+    """How many bad entries it may have, in place of the guard's."""
+    signed: Signed | None = None
+    """Who vouches for it; None: nobody was asked to."""
+    keys: tuple[str, ...] = ()
+    """The numbers of the keys that might have."""
 
 
-def read_all(paths: Sequence[str]) -> tuple[list[Source], list[Issue]]:
+def read_all(
+    paths: Sequence[str], besides: Collection[Path] = ()
+) -> tuple[list[Source], list[Issue]]:
     """Read every list file that the paths name.
 
     Args:
         paths: files, and directories whose list files are taken (not those below them).
+        besides: resolved paths of files that are not to be read.
 
     Returns:
-        The sources in order of path, and warnings about files that were passed over.
+        The sources in the order of the paths, those of a directory by name, and warnings about
+        files that were passed over.
 
     Raises:
         ListError: a path does not exist, cannot be read, or holds no list at all.
     """
     files, issues = find(paths)
-    return [Source(str(path), read(path)) for path in files], issues
+    found = [Source(str(path), read(path)) for path in files if path.resolve() not in besides]
+    return found, issues
 
 
 def find(paths: Sequence[str]) -> tuple[list[Path], list[Issue]]:
-    """Return the list files that the paths name, sorted, each once; see `read_all`."""
+    """Return the list files that the paths name, each once; see `read_all`."""
     found: dict[Path, Path] = {}
     issues = []
     for path in map(Path, paths):
@@ -70,7 +91,7 @@ def find(paths: Sequence[str]) -> tuple[list[Path], list[Issue]]:
             )
         for file in lists:
             found.setdefault(real[file], file)
-    return sorted(found.values()), sorted(issues)
+    return list(found.values()), sorted(issues)
 
 
 def is_list_name(name: str) -> bool:
@@ -78,7 +99,8 @@ def is_list_name(name: str) -> bool:
 
     Hidden files and the temporary names of editors, rsync and package tools are not.
     """
-    return not name.startswith((".", "#")) and Path(name).suffix.lower() in SUFFIXES
+    plain = name.lower().removesuffix(".gz")
+    return not name.startswith((".", "#")) and Path(plain).suffix in SUFFIXES
 
 
 def _passed_over(files: Iterable[Path]) -> list[Issue]:

@@ -12,6 +12,7 @@ from typing import Self
 
 from asyncinotify import Event, Inotify, Mask
 
+from blockd.minisign.signature import SUFFIX
 from blockd.watchlist.sources import is_list_name
 
 SETTLE = 0.02
@@ -27,7 +28,7 @@ _EVENTS = (
 
 
 class ListWatch:
-    """Watches what `[list] paths` names. Use as a context within a running event loop."""
+    """Watches list files and directories of them. Use as a context within a running event loop."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         """Name the paths; watching begins with the context."""
@@ -80,8 +81,9 @@ class ListWatch:
             return bool(event.mask & (Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.Q_OVERFLOW))
         if event.mask & Mask.CREATE and not _is_link(event.path):
             return False  # it is being written; what counts is its closing
-        named = any(path.name == name.name for path in self._paths)
-        return named or is_list_name(name.name)
+        listed = name.name.removesuffix(SUFFIX)  # a signature is as good as its list
+        named = any(path.name in {name.name, listed} for path in self._paths)
+        return named or is_list_name(listed)
 
 
 def _is_link(path: Path | None) -> bool:

@@ -3,7 +3,8 @@
 import pytest
 
 from tests import topology
-from tests.cli.program import Gateway, free_port
+from tests.cli.program import Gateway
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -180,16 +180,6 @@ def until(condition, within=WITHIN):
     return given
 
 
-def free_port():
-    """Return a port that is free for UDP and TCP on loopback."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                udp.bind(tcp.getsockname())
-                return tcp.getsockname()[1]
-
-
 class Notices:
     """The service manager's end of sd_notify(3): what a daemon says, in order."""
 

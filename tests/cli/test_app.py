@@ -16,17 +16,24 @@ VERBS = {
     "diff": True,
     "compile": True,
     "explain": True,
+    "export": False,
+    "fetch": True,
+    "sign": False,
     "resolve": False,
     "route": True,
     "watch": False,
+    "web": False,
     "up": False,
     "status": True,
+    "verify": True,
+    "doctor": True,
     "history": True,
+    "report": True,
     "rollback": True,
 }
 """Each verb, and whether it reports."""
 
-HEAVY = ("asyncio", "dnslib", "publicsuffixlist", "pyroute2", "rich")
+HEAVY = ("aiohttp", "asyncio", "dnslib", "nacl", "publicsuffixlist", "pyroute2", "rich", "urllib3")
 
 
 def test_every_verb_exists_and_says_what_it_does():
@@ -146,7 +153,7 @@ SENTENCES = {
         ["check"],
         '[list]\npaths = ["{place}/empty"]\n',
         1,
-        "empty: holds no list file; put one there whose name ends in .domains, .hosts,",
+        "empty: holds no list file; put one there whose name ends in ",
     ),
     "no generation": (
         ["explain", "a.example"],
@@ -171,7 +178,10 @@ def test_an_error_is_one_sentence_that_says_what_to_mend(gateway, words, config,
     assert sentence in line
 
 
-@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {"explain", "history", "rollback"}))
+WITHOUT_WORDS = sorted(VERBS.keys() - {"explain", "export", "history", "rollback", "sign"})
+
+
+@pytest.mark.parametrize("verb", WITHOUT_WORDS)
 def test_a_missing_configuration_is_named(tmp_path, verb):
     path = tmp_path / "missing.toml"
     done = beside("--config", str(path), "--state", str(tmp_path / "state"), verb)
@@ -217,18 +227,22 @@ def test_a_reader_that_has_gone_is_no_problem(gateway, words, unbuffered):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("words", [["--help"], ["explain", "listed.example"]])
 def test_the_answer_comes_at_once(gateway, words):
     gateway.write(RULES.replace("prefixes", "# prefixes", 1))  # none: the kernel is not asked
     gateway.run("compile")
-    took = []
+    took, worked = [], []
     for _ in range(3):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), os.times()
         done = beside(*gateway.options(), *words)
         took.append(time.perf_counter() - start)
+        after = os.times()
+        worked.append(sum(after[2:4]) - sum(before[2:4]))  # by children that have ended
         assert done.returncode == 0
-    print(f"blockd {' '.join(words)}: {min(took):.3f} s")
-    assert min(took) < 1
+    print(f"blockd {' '.join(words)}: {min(took):.3f} s, of work {min(worked):.3f} s")
+    assert min(worked) < 1
+    assert min(took) < 5  # it waits for nobody; how long for the processor is not its doing
 
 
 def test_nothing_heavy_is_imported_before_a_verb_needs_it():

@@ -46,12 +46,26 @@ def test_json_says_the_same(gateway):
         "accepted": True,
         "refusals": [],
         "issues": [],
+        "sources": [
+            {
+                "source": str(gateway.rules / "rules.toml"),
+                "format": "native",
+                "lines": RULES.count("\n"),
+                "entries": 6,
+                "comments": 0,
+                "blanks": 0,
+                "issues": 0,
+                "unsupported": {},
+            }
+        ],
         "rules": 2,
         "names": 3,
         "prefixes": 3,
         "expired": 0,
         "not_enforced": 0,
         "cuts": [],
+        "change": None,
+        "beyond": [],
     }
 
 
@@ -79,7 +93,9 @@ def test_paths_take_the_place_of_the_configured_lists(gateway):
     other = gateway.place / "other.list"
     other.write_text("a.example\nb.example\n")
     done = gateway.run("check", str(other))
-    assert done == (0, "accepted: 2 names and 0 prefixes of 1 rules in 1 files\n", "")
+    counted = f"{other}: domains, 2 lines: 2 entries, 0 comments, 0 blanks, 0 issues\n"
+    said = "accepted: 2 names and 0 prefixes of 1 rules in 1 files\n"
+    assert done == (0, counted + said, "")
     both = gateway.run("check", str(other), str(gateway.rules))
     assert both.status == 1
 
@@ -130,3 +146,32 @@ def test_what_cannot_be_a_list_is_refused_whole(gateway, text):
     assert done.status == 1
     assert "feed.txt" in done.err
     assert "nothing was changed" in done.err
+
+
+ADBLOCK = """\
+[Adblock Plus 2.0]
+! Title: a list
+
+||a.example^
+||b.example^$third-party
+||c.example^$popup
+||co.uk^
+c.example##.banner
+b.example##.banner
+||a..example^
+"""
+
+
+def test_what_became_of_every_line_of_a_feed_is_counted(gateway):
+    good = "".join(f"||a{number}.example^\n" for number in range(200))
+    path = gateway.write(ADBLOCK + good, name="feed.txt")
+    done = gateway.run("check")
+    assert done.status == 0
+    counts = "210 lines: 201 entries, 2 comments, 1 blanks, 6 issues"
+    kinds = "2 cosmetic rule, 1 modifier $popup, 1 modifier $third-party"
+    assert f"{path}: adblock, {counts} (not taken: {kinds})\n" in done.out
+    found = gateway.run("check", "--json").json
+    (facts,) = (each for each in found["sources"] if each["source"] == str(path))
+    parts = ("entries", "comments", "blanks", "issues")
+    assert sum(facts[part] for part in parts) == facts["lines"] == 210
+    assert facts["unsupported"]["modifier $popup"] == 1

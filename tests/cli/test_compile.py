@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from blockd.cli import compile as compiling
 from blockd.config import Config, ListSection
 from blockd.policy import publish
 from blockd.policy.store import Store
@@ -163,3 +164,45 @@ def test_a_state_below_a_file_is_named_too(gateway):
     done = gateway.run("compile")
     assert done.status == 2
     assert f"{gateway.state}: cannot be written: Not a directory" in done.err
+
+
+def many(first, last):
+    listed = ", ".join(f'"n{number}.example"' for number in range(first, last))
+    return f'[[platform]]\nid = "p"\ndomains = [{listed}]\n'
+
+
+def test_a_change_beyond_a_limit_is_refused_shown_and_confirmed_by_its_digest(gateway):
+    gateway.write(many(0, 100))
+    gateway.run("compile")
+    gateway.write(many(30, 100))
+    sentence = (
+        "the change lifts 30 names of 100 that are in force, 30 %; [guard] max_removed = 20%"
+        " allows 20; nothing was changed. `blockd diff` shows it; if it is meant, `blockd compile"
+        " --accept {}` confirms exactly this change"
+    )
+    digest = gateway.run("diff", "--json").json["digest"]
+    refused = gateway.run("compile")
+    assert (refused.status, refused.out) == (3, "")
+    assert refused.err == f"blockd: {sentence.format(digest)}\n"
+    assert gateway.run("check").status == 3
+    found = gateway.run("check", "--json")
+    assert (found.json["accepted"], found.json["change"]) == (False, digest)
+    assert gateway.run("diff").err == f"refused: {sentence.format(digest)}\n"
+    assert gateway.run("compile", "--accept", "0123").status == 3
+    done = gateway.run("compile", "--accept", digest)
+    assert (done.status, done.out.partition(";")[0]) == (
+        0,
+        "generation 2: 0 added, 30 removed, 0 changed",
+    )
+    record = gateway.run("history", "--json").json[0]["accepted"]
+    assert (record["digest"], record["by"]) == (digest, compiling._who())
+    assert f"changed, accepted by {compiling._who()}" in gateway.run("history").out
+
+
+def test_lists_that_are_not_the_configured_ones_have_no_change_to_confirm(gateway):
+    gateway.write(many(0, 100))
+    gateway.run("compile")
+    other = gateway.place / "other.toml"
+    other.write_text(many(500, 501))
+    found = gateway.run("check", "--json", str(other))
+    assert (found.status, found.json["change"]) == (0, None)

@@ -1,9 +1,12 @@
 """`blockd explain`: the verdict with its whole reason, and what both planes do right now."""
 
+import os
+
+import msgspec
 import pytest
 
 from tests import topology
-from tests.cli.program import RULES, daemon
+from tests.cli.program import RULES, Gateway, daemon, until
 
 NO_PREFIXES = RULES.replace("\nprefixes = ", "\n# prefixes = ")
 """With these the kernel is not asked about a name, in whose namespace ever the test runs."""
@@ -35,6 +38,7 @@ def test_a_listed_name_is_blocked_with_every_reason(compiled, name, entry):
     canonical = name.lower().removesuffix(".").removeprefix("*.").removeprefix("=")
     assert head == f"{canonical} is blocked"
     generation = facts.pop(-2)
+    assert facts.pop(-3).startswith("in force since  generation 1, 2")
     assert generation.startswith("generation      1, of 2")
     assert generation.endswith(" UTC")
     assert facts == [
@@ -72,6 +76,7 @@ def test_what_no_entry_covers_is_not_blocked(compiled, name):
 def test_json_says_the_same(compiled):
     found = compiled.run("explain", "--json", "listed.example").json
     assert found.pop("committed").endswith("Z")
+    assert found.pop("since")["generation"] == 1
     assert found == {
         "what": "listed.example",
         "entry": "listed.example",
@@ -81,6 +86,7 @@ def test_json_says_the_same(compiled):
         "list": "Test list",
         "exception": False,
         "reason": "",
+        "owner": "",
         "authority": "Example Authority",
         "basis": "order",
         "reference": "Notice 7",
@@ -91,6 +97,7 @@ def test_json_says_the_same(compiled):
         "resolver": "not running: no answer from its control socket",
         "kernel": [],
         "generation": 1,
+        "signed": None,
     }
     other = compiled.run("explain", "--json", "other.example")
     assert (other.status, other.json["blocked"]) == (1, False)
@@ -131,37 +138,208 @@ def test_a_resolver_that_waits_for_its_list_is_told(compiled, tmp_path):
         assert "resolver        not ready yet" in compiled.run("explain", "listed.example").out
 
 
-@pytest.mark.root
-def test_what_the_kernel_holds_is_shown_for_names_and_addresses(gateway, space):
+MAIN = "unicast 0.0.0.0/0 in table main"
+HELD = "blackhole 198.18.1.0/28 in table 5354"
+EVERYWHERE = "(from this host, forwarded from lan, wan)"
+
+
+@pytest.fixture(scope="module")
+def net():
+    with topology.gateway() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def enforced(net, tmp_path_factory):
+    """A gateway whose route daemon runs on the list."""
+    gateway = Gateway(tmp_path_factory.mktemp("enforced"))
     gateway.configure(routes=True)
     gateway.run("compile")
-    v4, v6 = "198.18.1.0/28 in table 5354", "2001:db8:1::/48 in table 5354"
-
-    def explain(what, status, *lines):
-        topology.assert_isolated()
-        done = gateway.run("explain", what)
-        assert done.status == status, done
-        facts = (line.partition("  ") for line in done.out.splitlines())
-        assert [said.strip() for fact, _, said in facts if fact == "kernel"] == list(lines)
-        return done.out
-
-    def before():
-        nothing = "198.18.1.1: no route leads there"
-        assert "198.18.1.1 is blocked" in explain("198.18.1.1", 0, nothing)
-
-    def after():
-        explain("198.18.1.1", 0, f"198.18.1.1: blackhole {v4}")
-        explain("198.18.1.0/30", 0, f"198.18.1.0: blackhole {v4}")
-        explain("2001:db8:1::1", 0, f"2001:db8:1::1: blackhole {v6}")
-        out = explain("198.18.1.8", 1, "198.18.1.8: no route leads there")
-        assert "198.18.1.8 is not blocked: it is excepted" in out
-        explain("198.18.2.1", 1, "198.18.2.1: no route leads there")
-        explain("127.0.0.1", 1, "127.0.0.1: local 127.0.0.1/32 in table 255")
-        blocked = f"198.18.1.0: blackhole {v4}", f"2001:db8:1::: blackhole {v6}"
-        assert "stands in" in explain("www.listed.example", 0, *blocked)
-        explain("good.listed.example", 1)
-
-    space.call(before)
-    with daemon(gateway.argv("route"), gateway.place, space=space) as routes:
+    with daemon(gateway.argv("route"), gateway.place, space=net.gateway) as routes:
         routes.notices.until("READY=1")
-        space.call(after)
+        yield gateway
+
+
+def explained(gateway, space, what):
+    """Return exit status, verdict, and what the kernel is said to do, in the namespace."""
+    read, write = os.pipe()
+
+    def inside():
+        topology.assert_isolated()
+        done = gateway.run("explain", "--json", what)
+        shown = gateway.run("explain", what)
+        assert (done.status, done.err) == (shown.status, shown.err)
+        said = [done.status, shown.out.splitlines()[0].removeprefix(f"{what} ")]
+        os.write(write, msgspec.json.encode([*said, done.json]))
+
+    space.call(inside)
+    os.close(write)
+    with os.fdopen(read, "rb") as answer:
+        return msgspec.json.decode(answer.read())
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("what", "status", "verdict", "kernel"),
+    [
+        ("198.18.1.1", 0, "is blocked", [f"198.18.1.1: {HELD} {EVERYWHERE}"]),
+        (
+            "2001:db8:1::1",
+            0,
+            "is blocked",
+            [f"2001:db8:1::1: blackhole 2001:db8:1::/48 in table 5354 {EVERYWHERE}"],
+        ),
+        (
+            "198.18.1.8",
+            1,
+            "is not blocked: it is excepted",
+            [f"198.18.1.8: {MAIN} {EVERYWHERE}"],
+        ),
+        (
+            "198.18.2.1",
+            1,
+            "is not blocked: no entry covers it",
+            [f"198.18.2.1: {MAIN} {EVERYWHERE}"],
+        ),
+        ("198.18.1.0/30", 0, "is blocked", [f"198.18.1.0: {HELD} {EVERYWHERE}"]),
+        (
+            "127.0.0.1",
+            1,
+            "is not blocked: no entry covers it",
+            [
+                "127.0.0.1: local 127.0.0.1/32 in table local (from this host)",
+                "127.0.0.1: no route leads there (Invalid argument) (forwarded from lan, wan)",
+            ],
+        ),
+    ],
+)
+def test_the_kernel_is_asked_what_a_packet_meets(enforced, net, what, status, verdict, kernel):
+    found = explained(enforced, net.gateway, what)
+    assert found[:2] == [status, verdict]
+    assert found[2]["kernel"] == kernel
+    assert found[2]["blocked"] is (status == 0)
+
+
+@pytest.mark.root
+def test_a_prefix_shows_the_holes_in_it(enforced, net):
+    status, verdict, found = explained(enforced, net.gateway, "198.18.1.0/28")
+    assert (status, verdict, found["holes"]) == (0, "is blocked", ["198.18.1.8/32"])
+
+
+@pytest.mark.root
+def test_of_a_name_the_prefixes_of_its_platform_are_looked_up(enforced, net):
+    status, _, found = explained(enforced, net.gateway, "www.listed.example")
+    assert status == 0
+    assert found["kernel"] == [
+        f"198.18.1.0: {HELD}",
+        "2001:db8:1::: blackhole 2001:db8:1::/48 in table 5354",
+    ]
+    assert explained(enforced, net.gateway, "good.listed.example")[2]["kernel"] == []
+
+
+@pytest.mark.root
+def test_a_hole_that_this_host_needs_is_told_as_such(enforced, net):
+    net.gateway.ip("addr add 198.18.1.3/32 dev lo")
+    try:
+        until(lambda: "throw 198.18.1.3" in net.gateway.ip("route show table 5354"))
+        status, verdict, _ = explained(enforced, net.gateway, "198.18.1.3")
+        assert status == 1
+        assert verdict == (
+            "is listed, but packets to it pass: a hole for address of this host 198.18.1.3/32"
+        )
+        assert explained(enforced, net.gateway, "198.18.1.4")[:2] == [0, "is blocked"]
+    finally:
+        net.gateway.ip("addr del 198.18.1.3/32 dev lo")
+
+
+RULE = "rule for IPv4, preference 100, looks table 254 up for {which}, ahead of ours"
+SOME = RULE.format(which="some packets")
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("selector", "verdict", "kernel"),
+    [
+        (
+            "",
+            f"is listed, but packets to it pass: {RULE.format(which='every packet')}",
+            [f"{MAIN} {EVERYWHERE}"],
+        ),
+        (
+            "iif lan",
+            f"is blocked, but not for packets forwarded from lan: {SOME}",
+            [f"{HELD} (from this host, forwarded from wan)", f"{MAIN} (forwarded from lan)"],
+        ),
+        (
+            "iif lo",
+            f"is blocked, but not for packets from this host: {SOME}",
+            [f"{MAIN} (from this host)", f"{HELD} (forwarded from lan, wan)"],
+        ),
+    ],
+)
+def test_a_rule_ahead_of_ours_is_told_with_the_packets_that_it_takes(
+    enforced, net, selector, verdict, kernel
+):
+    net.gateway.ip(f"rule add pref 100 {selector} lookup main")
+    try:
+        status, said, found = explained(enforced, net.gateway, "198.18.1.1")
+    finally:
+        net.gateway.ip("rule del pref 100")
+    assert (status, said) == (1, verdict)
+    assert found["kernel"] == [f"198.18.1.1: {line}" for line in kernel]
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("enforced")
+def test_what_is_in_force_counts_and_not_what_the_list_says(gateway, net):
+    gateway.configure(routes=True)
+    gateway.write(RULES.replace("198.18.1.0/28", "198.18.3.0/28").replace("1.8/32", "3.8/32"))
+    gateway.run("compile")
+    found = explained(gateway, net.gateway, "198.18.1.1")
+    assert found[:2] == [0, "is not listed, yet the kernel blocks it"]
+    reason = "table 5354 holds no null route for it; `blockd status` says how it stands"
+    found = explained(gateway, net.gateway, "198.18.3.1")
+    assert found[:2] == [1, f"is listed, but packets to it pass: {reason}"]
+
+
+@pytest.mark.root
+def test_without_a_daemon_a_listed_address_is_open_and_it_says_why(gateway, space):
+    gateway.configure(routes=True)
+    gateway.run("compile")
+    reason = "no rule looks table 5354 up, so the route daemon has not run"
+    status, verdict, found = explained(gateway, space, "198.18.1.1")
+    assert (status, verdict) == (1, f"is listed, but it is not null-routed: {reason}")
+    assert found["kernel"] == [
+        "198.18.1.1: no route leads there (Network is unreachable) (from this host)"
+    ]
+    gateway.configure()
+    assert explained(gateway, space, "198.18.1.1")[:2] == [
+        1,
+        "is listed, but it is not null-routed: [routes] enabled = false",
+    ]
+
+
+SHADOW = """
+[[platform]]
+id = "s1"
+domains = ["shadow.example"]
+prefixes = ["198.18.9.0/28"]
+enforce = false
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "entry"),
+    [
+        ("www.shadow.example", "shadow.example"),
+        ("198.18.9.1", "198.18.9.0/28"),
+    ],
+)
+def test_what_is_counted_only_is_shown_and_not_blocked(gateway, what, entry):
+    path = gateway.write(RULES + SHADOW)
+    gateway.run("compile")
+    done = gateway.run("explain", what)
+    assert done.status == 1
+    assert "is not blocked: no entry covers it" in done.out
+    assert f"in shadow   {entry} of s1 at {path}:" in done.out
+    assert gateway.run("explain", what, "--json").json["shadow"]["platform"] == "s1"

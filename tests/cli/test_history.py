@@ -36,3 +36,30 @@ def test_before_the_first_generation_there_is_none(gateway):
 def test_nothing_is_told_of_names_or_clients(gateway):
     gateway.run("compile")
     assert "example" not in gateway.run("history", "--json").out.replace(str(gateway.place), "")
+
+
+def test_a_whole_history_is_verified_and_has_a_head_to_note_down(gateway):
+    gateway.run("compile")
+    done = gateway.run("history", "--verify")
+    assert (done.status, done.out.splitlines()[0]) == (
+        0,
+        "1 records, each vouches for the one before",
+    )
+    head = done.out.split()[-1]
+    gateway.write(RULES + "# more\n")
+    gateway.run("compile")
+    assert gateway.run("history", "--verify", "--head", head).status == 0
+    assert gateway.run("history", "--verify", "--head", "0" * 64).status == 1
+
+
+def test_tampering_is_told_with_the_generation(gateway):
+    gateway.run("compile")
+    gateway.write(RULES + "# more\n")
+    gateway.run("compile")
+    path = gateway.state / "records" / "00000001.json"
+    path.write_text(path.read_text().replace('"added": 6', '"added": 5'))
+    done = gateway.run("history", "--verify")
+    assert done.status == 1
+    assert done.out.startswith("generation 1: its record was changed: ")
+    (fault,) = gateway.run("history", "--verify", "--json").json["faults"]
+    assert fault["generation"] == 1

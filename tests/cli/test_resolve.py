@@ -7,7 +7,8 @@ import pytest
 from blockd import names
 from blockd.config import Endpoint
 from blockd.resolver import asking
-from tests.cli.program import DAC_OVERRIDE, daemon, ended, free_port, without
+from tests.cli.program import DAC_OVERRIDE, daemon, ended, without
+from tests.ports import free_port
 
 
 def test_it_waits_for_the_first_generation_and_then_serves(gateway):

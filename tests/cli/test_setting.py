@@ -57,6 +57,19 @@ def test_without_a_configuration_the_shipped_rules_are_served_for_trying_out():
     assert config.routes == configuration.RoutesSection()
 
 
+def test_where_the_configuration_is_wrong_the_defaults_stand_in_with_the_complaint(nowhere):
+    assert Setting(None, None).config_or_defaults() == (setting.trial_config(), "")
+    installed("[routes]\nwithdraw_on_stop = false\n")
+    config, complaint = Setting(None, None).config_or_defaults()
+    assert (config.routes.withdraw_on_stop, complaint) == (False, "")
+    setting.CONFIG.write_text("[routes]\nwithdraw_on_stop = 1\n")
+    config, complaint = Setting(None, None).config_or_defaults()
+    assert config == configuration.Config()
+    assert "routes.withdraw_on_stop" in complaint
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Setting(nowhere / "missing.toml", None).config_or_defaults()
+
+
 def test_what_a_wheel_holds_comes_before_the_checkout(nowhere, monkeypatch):
     monkeypatch.setattr(setting, "__file__", str(nowhere / "blockd/cli/setting.py"))
     assert setting.shipped("rules") == nowhere / "rules"

@@ -1,6 +1,8 @@
 """`blockd status`: what is in force, which daemon is down, and what is wrong."""
 
 import contextlib
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,6 +20,26 @@ RESOLVER = {
     "platforms": {"p002": 1, "p001": 5, "p003": 0},
     "cache": {"answers": 4, "octets": 512},
     "upstreams": [{"address": "198.18.0.53:53", "sent": 7, "answered": 6, "timeouts": 1}],
+}
+
+
+ROUTES = {
+    "plane": "routes",
+    "ready": True,
+    "generation": 1,
+    "enforcing": True,
+    "problems": [],
+    "table": 5354,
+    "active": {"v4": 5355, "v6": 5354},
+    "bypassed_by": [],
+    "desired": 9,
+    "actual": 9,
+    "missing": 0,
+    "foreign": [],
+    "cuts": [],
+    "last_scan": 1_700_000_000.5,
+    "last_repair": None,
+    "counters": {"installed": 9, "withdrawn": 1, "restored": 2, "refused": 0},
 }
 
 
@@ -111,6 +133,64 @@ def test_counters_are_of_outcomes_and_platforms(gateway):
     ]
 
 
+WHOLE = "cut              198.18.1.0/28: not installed, inside connected network 198.18.0.0/16"
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "state", "shown"),
+    [
+        ({}, 0, "ready", ["routes           9 of 9 in table 5354 and 5355"]),
+        (
+            {"actual": 7, "missing": 2, "enforcing": False},
+            1,
+            "problem",
+            ["routes           7 of 9 in table 5354 and 5355", "missing          2"],
+        ),
+        (
+            {"enforcing": False, "bypassed_by": ["rule for IPv4, preference 1"]},
+            1,
+            "problem",
+            ["bypassed         rule for IPv4, preference 1"],
+        ),
+        (
+            {"bypassed_by": ["rule for IPv4, preference 1000, of some packets"]},
+            0,
+            "ready",
+            ["bypassed         rule for IPv4, preference 1000, of some packets"],
+        ),
+        (
+            {"last_repair": 1_700_000_001.0},
+            0,
+            "ready",
+            [
+                "last full scan   2023-11-14 22:13:20 UTC",
+                "last repair      2023-11-14 22:13:21 UTC",
+                "since its start  9 installed, 1 withdrawn, 2 restored, 0 refused",
+            ],
+        ),
+        (
+            {"cuts": [{"entry": "198.18.1.0/28", "protected": "198.18.0.0/16",
+                       "why": "connected network", "whole": True}]},
+            0,
+            "ready",
+            [WHOLE],
+        ),
+        ({"generation": None, "ready": False, "enforcing": False}, 0, "waiting", []),
+    ],
+)  # fmt: skip
+def test_routes_are_shown_at_a_glance_and_a_gap_is_a_problem(
+    gateway, changed, status, state, shown
+):
+    gateway.configure(routes=True)
+    gateway.run("compile")
+    with planes(gateway, compiler=COMPILER, resolver=RESOLVER, routes={**ROUTES, **changed}):
+        done = gateway.run("status")
+        assert gateway.run("status", "--json").status == done.status == status
+    lines = done.out.splitlines()
+    assert set(shown) <= set(lines)
+    assert next(line.split()[1] for line in lines if line.startswith("routes")) == state
+
+
 @pytest.mark.root
 def test_of_a_whole_gateway_everything_is_shown(gateway, space):
     gateway.configure('protect = ["198.18.1.4/30"]\n', routes=True)
@@ -129,10 +209,17 @@ def test_of_a_whole_gateway_everything_is_shown(gateway, space):
         assert said["resolver"][1:] == f"ready 1 3 names on 127.0.0.1:{gateway.port}".split()
         lines = done.out.splitlines()
         # The prefix with its two holes, and the IPv6 one.
-        assert any(line.endswith("4 of 4 routes in table 5354") for line in lines)
-        cut = "route 198.18.1.0/28: cut for protected by [routes] protect 198.18.1.4/30"
-        assert cut in lines
-        assert "foreign, left alone: blackhole 198.18.9.0/24, protocol 4" in lines
+        assert any(line.endswith("4 of 4 routes") for line in lines)
+        of_routes = lines[lines.index("routes           4 of 4 in table 5354") :]
+        scanned = of_routes.pop(2)
+        assert re.fullmatch(r"last full scan   [0-9-]{10} [0-9:]{8} UTC", scanned)
+        assert of_routes == [
+            "routes           4 of 4 in table 5354",
+            "since its start  4 installed, 0 withdrawn, 0 restored, 0 refused",
+            "last repair      none",
+            "cut              198.18.1.0/28: hole for protected by [routes] protect 198.18.1.4/30",
+            "foreign          blackhole 198.18.9.0/24, protocol 4, left alone",
+        ]
         daemons = gateway.run("status", "--json").json["daemons"]
         assert {name: answer["plane"] for name, answer in daemons.items()} == {
             name: name for name in ("compiler", "resolver", "routes")
@@ -144,3 +231,28 @@ def test_of_a_whole_gateway_everything_is_shown(gateway, space):
         assert gateway.run("explain", "listed.example").status == 0
         routes.end()
         assert gateway.run("status").status == 4
+
+
+def test_what_expires_is_announced_beforehand(gateway):
+    today = datetime.now(UTC).date()
+    soon, later = today + timedelta(days=3), today + timedelta(days=40)
+    table = '[[platform]]\nid = "{}"\ndomains = ["{}.example", "www.{}.example"]\nexpires = {}\n'
+    gateway.write(
+        table.format("p1", "a", "a", soon)
+        + table.format("p2", "b", "b", later)
+        + table.format("p3", "c", "c", soon)
+    )
+    gateway.run("compile")
+    said = f"expires soon    {soon}, at the end of that day, UTC: 4 entries of p1, p3"
+    assert said in gateway.run("status").out
+    assert f"{later}, at" not in gateway.run("status").out
+    assert f"{later}, at" in gateway.run("status", "--days", "40").out
+    assert "expires soon" not in gateway.run("status", "--days", "2").out
+    (found,) = gateway.run("status", "--json").json["expiring"]
+    assert found == {"last_day": str(soon), "entries": 4, "platforms": ["p1", "p3"]}
+
+
+def test_what_is_counted_only_is_said(gateway):
+    gateway.write(RULES + '[[platform]]\nid = "s"\ndomains = ["s.example"]\nenforce = false\n')
+    gateway.run("compile")
+    assert "in shadow       1 entries are counted only" in gateway.run("status").out

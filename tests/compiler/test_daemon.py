@@ -354,3 +354,24 @@ def test_a_second_one_is_told_that_there_is_a_first(gateway, watching):
         assert "another daemon answers on" in second.log.read_text()
     assert status(gateway)["generation"] == 1
     assert watching.process.poll() is None
+
+
+def many(first, last):
+    listed = ", ".join(f'"n{number}.example"' for number in range(first, last))
+    return f'[[platform]]\nid = "p"\ndomains = [{listed}]\n'
+
+
+def test_a_change_beyond_a_limit_is_shown_until_somebody_confirms_it(gateway):
+    gateway.write(many(0, 100))
+    with daemon(gateway.argv("watch"), gateway.place) as running:
+        running.notices.until("READY=1")
+        gateway.write(many(30, 100))
+        running.notices.until("STATUS=generation 1; refused: the change lifts 30 names of 100")
+        shown = status(gateway)
+        (said,) = shown["refused_by"]
+        assert said.startswith("lifts 30 names of 100")
+        assert said in shown["problem"]
+        assert gateway.run("compile", "--accept", shown["refused_change"]).status == 0
+        running.notices.until("STATUS=generation 2")
+        after = status(gateway)
+        assert (after["problem"], after["refused_change"], after["refused_by"]) == ("", None, [])

@@ -1,6 +1,7 @@
 """What a compile would change: entries by name and prefix, lines aside."""
 
 import tempfile
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 
 from blockd import names
 from blockd.policy.difference import Difference, difference
+from blockd.policy.limits import Moved
 from blockd.policy.reader import Policy
 from blockd.policy.writer import write
 from blockd.watchlist.compile import compile_rules, slots
@@ -17,6 +19,7 @@ from tests import entries
 
 HEAD = "[[platform]]\nid = 'p'\n"
 ONE = HEAD + "domains = ['a.example']\n"
+OTHER = "[[platform]]\nid = 'q'\ndomains = ['b.example']\n"
 
 
 def rules_of(text):
@@ -124,3 +127,32 @@ def test_no_difference_is_false():
     assert not Difference()
     assert not difference(None, rules_of(""))
     assert difference(None, rules_of(ONE))
+
+
+@pytest.mark.parametrize("other", ["c.example", "=b.example"])
+def test_a_digest_names_one_change_and_no_other(other):
+    def digest(text):
+        return difference(None, rules_of(text)).digest(entries.TODAY)
+
+    both = HEAD + "domains = ['a.example', 'b.example']\n"
+    assert digest(both) == digest("\n# moved\n" + both)
+    assert digest(both) == digest(HEAD + "domains = ['b.example', 'a.example']\n")
+    assert digest(both) != digest(both.replace("b.example", other))
+    assert digest(both) != digest(both + "ttl = 5\n")
+    assert digest(both) != digest(both.replace("'p'", "'q'"))
+
+
+def test_what_expired_is_no_part_of_a_change(tmp_path):
+    text = HEAD + "domains = ['a.example']\nexpires = 2026-03-01\n"
+    write(tmp_path / "1.mdb", 1, rules_of(text + "\n" + OTHER))
+    policy = Policy(tmp_path / "1.mdb")
+    later = date(2026, 3, 2)
+    found = difference(policy, rules_of(""), later)
+    assert (len(found.removed), found.names.lifted) == (2, 1)
+    policy.close()
+    write(tmp_path / "2.mdb", 1, rules_of(text))
+    policy = Policy(tmp_path / "2.mdb")
+    found = difference(policy, rules_of(""), later)
+    assert (len(found.removed), found.names) == (1, Moved(before=1))
+    assert found.digest(later) == difference(policy, rules_of(text), later).digest(later)
+    policy.close()

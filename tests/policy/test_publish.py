@@ -20,13 +20,24 @@ import msgspec
 import pytest
 
 from blockd import names
-from blockd.config import Config, GuardSection, ListSection, Share
-from blockd.errors import GuardError, ListError, StoreError
+from blockd.config import (
+    Config,
+    GuardSection,
+    ListSection,
+    NeverItem,
+    Share,
+    SourceSection,
+    Target,
+)
+from blockd.errors import ChangeError, ConfigError, GuardError, ListError, StoreError
+from blockd.policy import kept
 from blockd.policy import publish as publishing
 from blockd.policy import record as records
 from blockd.policy import store as stores
 from blockd.policy.publish import expire, publish, rollback
+from blockd.policy.record import Acceptance
 from blockd.policy.store import KEPT, Store
+from blockd.terms import Required
 from blockd.watchlist import examine
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -63,6 +74,10 @@ class Gateway:
         if text is not None:
             self.write(text)
         return publish(self.store, self.config, now, **how)
+
+    def limit(self, **limits):
+        guard = msgspec.structs.replace(self.config.guard, **limits)
+        self.config = msgspec.structs.replace(self.config, guard=guard)
 
     def blocked(self):
         """The names in force, as readers find them."""
@@ -227,6 +242,22 @@ def test_without_a_generation_nothing_expires(gateway):
     assert expire(gateway.store, NOW) is None
 
 
+def test_an_override_is_a_change_and_stays_with_the_sources_it_was_for(gateway):
+    def overridden(action):
+        source = SourceSection(path=str(gateway.lists), action=action)
+        gateway.config = Config(list=ListSection(paths=(), source=(source,)))
+        return gateway.publish(now=NOW).number
+
+    gateway.write("x.example CNAME .\n", "a.rpz")
+    assert (overridden("given"), overridden("drop"), overridden("drop")) == (1, 2, 2)
+    overridden("passthru")
+    rollback(gateway.store, 2, NOW)
+    policy = gateway.store.open()
+    verdict = policy.match(names.parse("x.example"))
+    assert (verdict.rule.action, verdict.rule.allow) == ("drop", False)
+    policy.close()
+
+
 def test_a_rollback_holds_until_the_sources_change(gateway):
     gateway.publish(platform("a.example"))
     gateway.publish(platform("b.example"))
@@ -307,7 +338,7 @@ HARMED = [
     b"no gzip",
     COPY[:-9],
     COPY[:12] + bytes([COPY[12] ^ 0xFF]) + COPY[13:],
-    gzip.compress(b"another list\n"),
+    gzip.compress(b"another list\n", mtime=0),
 ]
 
 
@@ -441,7 +472,7 @@ class Deaths:
         assert gateway.blocked() == {"new.example"}
         first, second = (gateway.store.record_path(n).read_bytes() for n in (1, 2))
         assert records.decode(second).previous == records.chained(first)
-        assert publishing._kept(gateway.store, gateway.record())
+        assert kept.sources(gateway.store, gateway.record())
         if number == 1:  # what the dead commit left behind is gone
             left = {p.name for p in gateway.store.state.rglob("*") if p.name.startswith(".")}
             assert left == set()
@@ -525,3 +556,163 @@ def test_a_write_that_ends_in_its_middle_changes_nothing(deaths, disposition):
     assert 0 not in codes
     assert (-signal.SIGXFSZ in codes) == (disposition is signal.SIG_DFL)
     assert deaths.switched == 0
+
+
+def names_from(first, last, extra=""):
+    listed = ", ".join(f"'n{number}.example'" for number in range(first, last))
+    return f"[[platform]]\nid = 'p'\ndomains = [{listed}]\n{extra}"
+
+
+EXCEPTIONS = ", ".join(f"'w.n{number}.example'" for number in range(30))
+BEYOND = [
+    (names_from(0, 160), "blocks 60 more names, where 100 are in force, 60 %; [guard] max_added"),
+    (names_from(21, 100), "lifts 21 names of 100 that are in force, 21 %; [guard] max_removed"),
+    (
+        f"{names_from(0, 100)}[[allow]]\nreason = 'x'\ndomains = [{EXCEPTIONS}]\n",
+        "lifts 30 names of 100",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BEYOND)
+def test_a_change_beyond_a_limit_is_refused_until_exactly_it_is_confirmed(gateway, text, said):
+    gateway.publish(names_from(0, 100))
+    before = state_of(gateway.store)
+    with pytest.raises(ChangeError) as refused:
+        gateway.publish(text)
+    assert said in str(refused.value)
+    digest = refused.value.digest
+    assert f"`blockd compile --accept {digest}`" in str(refused.value)
+    for wrong in ("0" * 20, digest[:-1], ""):
+        with pytest.raises(ChangeError, match=f"which is {digest}"):
+            gateway.publish(accept=Acceptance(digest=wrong, by="alice"))
+    gateway.write(text + "# and one more\n[[platform]]\nid = 'q'\ndomains = ['more.example']\n")
+    with pytest.raises(ChangeError, match="is not the change that the lists make now"):
+        gateway.publish(accept=Acceptance(digest=digest, by="alice"))
+    assert state_of(gateway.store) == before
+    outcome = gateway.publish(text, accept=Acceptance(digest=digest, by="alice"))
+    assert outcome.committed
+    accepted = gateway.record().accepted
+    assert (accepted.digest, accepted.by, said in accepted.beyond[0]) == (digest, "alice", True)
+    # Once confirmed it is the state of things; the next change is measured against it.
+    assert gateway.publish().committed is False
+    assert gateway.publish(text + "# another comment\n").committed
+    assert gateway.record().accepted is None
+
+
+def test_a_change_within_the_limits_may_be_confirmed_all_the_same(gateway):
+    gateway.publish(names_from(0, 100))
+    gateway.write(names_from(0, 101))
+    examined = publishing.load(gateway.config, gateway.store)
+    _, difference = publishing.preview(gateway.store, examined, NOW.date())
+    accept = Acceptance(digest=difference.digest(NOW.date()).upper(), by="alice")
+    gateway.publish(accept=accept)
+    assert gateway.record().accepted.beyond == ()
+
+
+def test_expiry_of_everything_is_within_every_limit(gateway):
+    ending = names_from(0, 100, "expires = 2026-03-01\n") + platform("stays.example")
+    gateway.publish(ending)
+    gateway.publish(platform("stays.example"), ENDS)
+    assert gateway.blocked() == {"stays.example"}
+
+
+def test_a_confirmation_outlives_an_expiry_in_between(gateway):
+    ending = names_from(0, 100, "expires = 2026-03-01\n")
+    other = names_from(100, 200).replace("'p'", "'q'")
+    gateway.publish(ending + other)
+    with pytest.raises(ChangeError) as refused:
+        gateway.publish(platform("stays.example"), ENDS)
+    expire(gateway.store, ENDS)
+    outcome = gateway.publish(now=ENDS, accept=Acceptance(digest=refused.value.digest, by="alice"))
+    assert (outcome.committed, gateway.blocked()) == (True, {"stays.example"})
+
+
+def test_neither_a_rollback_nor_mending_is_measured(gateway):
+    gateway.publish(names_from(0, 100))
+    with pytest.raises(ChangeError) as refused:
+        gateway.publish(names_from(300, 400))
+    gateway.publish(accept=Acceptance(digest=refused.value.digest, by="alice"))
+    damage(gateway.store.generation_path(2))
+    assert (gateway.publish().committed, gateway.record().reason) == (True, "mended")
+    assert rollback(gateway.store, 1, NOW).committed
+
+
+def test_what_touches_the_untouchable_or_says_too_little_is_refused_with_its_line(gateway):
+    gateway.limit(never=(NeverItem.parse("bank.example"),), require=(Required.REFERENCE,))
+    with pytest.raises(GuardError) as refused:
+        gateway.publish(platform("www.bank.example"))
+    assert [str(issue).partition(": ")[0] for issue in refused.value.issues] == [
+        f"{gateway.lists / 'a.toml'}:{line}" for line in (1, 3)
+    ]
+    assert gateway.publish(platform("a.example", "reference = 'x'\n")).committed
+
+
+def test_a_feed_keeps_what_it_lost_to_what_was_untouchable_on_its_day(gateway, tmp_path):
+    gateway.limit(never=(NeverItem.parse(str(tmp_path / "cdn.txt")),), budget=Share(percent=50))
+    (tmp_path / "cdn.txt").write_text("cdn.example  # many sites\n")
+    gateway.write("good.example\na.cdn.example\n", "feed.txt")
+    outcome = gateway.publish(EXPIRING)
+    (issue,) = outcome.issues
+    assert issue.message == (
+        f"a.cdn.example lies below cdn.example, which no list may block: {tmp_path}/cdn.txt:1"
+        " (many sites); remove it"
+    )
+    (tmp_path / "cdn.txt").write_text("")
+    assert expire(gateway.store, ENDS).committed
+    assert gateway.blocked() == {"b.example", "good.example"}
+    assert gateway.publish(now=ENDS).committed  # the file has changed
+    assert gateway.blocked() == {"b.example", "good.example", "a.cdn.example"}
+
+
+@pytest.mark.parametrize("content", ["a..example\n", "good.example\n198.18.0.1/16\n"])
+def test_a_mistake_in_a_file_of_the_untouchable_changes_nothing(gateway, tmp_path, content):
+    gateway.publish(platform("a.example"))
+    path = tmp_path / "never.txt"
+    path.write_text(content)
+    gateway.limit(never=(NeverItem.parse(str(path)),))
+    with pytest.raises(ConfigError, match=f"{path}:{content.count(chr(10))}: "):
+        gateway.publish(platform("b.example"))
+    assert gateway.blocked() == {"a.example"}
+
+
+CANARIES = [
+    ({"must_resolve": ("www.b.example",)}, "must_resolve: www.b.example would be blocked by b.ex"),
+    ({"must_block": ("a.example",)}, "must_block: a.example would not be blocked any more"),
+]
+
+
+@pytest.mark.parametrize(("canaries", "said"), CANARIES)
+def test_a_canary_that_dies_refuses_the_change_and_no_word_confirms_it(gateway, canaries, said):
+    gateway.publish(platform("a.example"))
+    gateway.limit(**{key: tuple(map(Target.parse, those)) for key, those in canaries.items()})
+    for accept in (None, Acceptance(digest="0" * 20, by="alice")):
+        with pytest.raises(GuardError, match=said):
+            gateway.publish(platform("b.example"), accept=accept)
+    assert gateway.blocked() == {"a.example"}
+    # What expires is gone by its day, whatever a canary says.
+    assert rollback(gateway.store, 1, NOW).committed
+
+
+@pytest.mark.parametrize("by", ["publish", "expire"])
+def test_a_clock_that_ran_ahead_takes_nothing_with_it_for_good(gateway, by):
+    act = gateway.publish if by == "publish" else lambda now: expire(gateway.store, now)
+    gateway.publish(EXPIRING)
+    act(now=ENDS + 365 * DAY)
+    assert gateway.blocked() == {"b.example"}
+    outcome = act(now=NOW)
+    assert (outcome.committed, gateway.blocked()) == (True, {"a.example", "b.example"})
+    assert (gateway.record().reason, gateway.record().changes_on) == ("clock", date(2026, 3, 2))
+    again = act(now=NOW)
+    assert again is None or not again.committed
+    assert act(now=ENDS).committed
+    assert gateway.blocked() == {"b.example"}
+
+
+def test_a_clock_that_ran_ahead_is_mended_while_the_lists_are_refused(gateway):
+    gateway.publish(EXPIRING)
+    expire(gateway.store, ENDS + DAY)
+    with pytest.raises(ListError):
+        gateway.publish("broken", NOW)
+    assert expire(gateway.store, NOW).committed
+    assert gateway.blocked() == {"a.example", "b.example"}

@@ -62,7 +62,12 @@ def test_what_is_left_out_is_counted_and_the_rest_has_its_rule(sources):
     used = {slot.rule for entry in rules.names.values() for slot in slots(entry) if slot}
     assert set(rules.rules) == used | {p.rule for p in rules.prefixes}
     assert not rules.between & rules.names.keys()
-    ends = [e.rule.expires for e in live if e.rule.expires is not None]
+    matched = [e for e in shadowed if not e.rule.allow]
+    assert {e.prefix for e in matched if not isinstance(e, NameEntry)} == {
+        e.prefix for e in rules.shadow.prefixes
+    }
+    assert {e.name for e in matched if isinstance(e, NameEntry)} == rules.shadow.names.keys()
+    ends = [e.rule.expires for e in [*live, *matched] if e.rule.expires is not None]
     assert rules.changes_on == (min(ends) + timedelta(days=1) if ends else None)
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from blockd import names
-from blockd.config import GuardSection, Share
+from blockd.config import GuardSection, Share, Terms
 from blockd.errors import GuardError, ListError
+from blockd.terms import ListFormat
 from blockd.watchlist import examine
 from blockd.watchlist.guard import Blame
 from blockd.watchlist.model import Issue, Origin, Severity
@@ -80,3 +81,29 @@ def test_the_library_carries_both_sections_of_the_public_suffixes():
     assert names.parse("co.uk") in suffixes
     assert names.parse("github.io") in suffixes
     assert names.parse("exchange-001.example") not in suffixes
+
+
+def test_zones_have_the_order_of_their_sources_and_other_lists_have_none():
+    zone, plain = b"a.example CNAME .\n", b"a.example\n"
+    given = [
+        Source("b.rpz", zone),
+        Source("c.txt", plain),
+        Source("a.rpz", zone, Terms(action="disabled")),
+    ]
+    found = examine.examine(given, GuardSection())
+    assert [(parsed.source, parsed.order) for parsed in found.parsed] == [
+        ("b.rpz", 1), ("c.txt", 0), ("a.rpz", 3),
+    ]  # fmt: skip
+    assert [parsed.names[0].rule.enforce for parsed in found.parsed] == [True, True, False]
+
+
+def test_a_source_has_its_own_budget_and_its_own_format():
+    own = Source("f.txt", FEED.content, budget=Share(number=1))
+    examine.examine([own], LIMITS).require()
+    strict = Source("f.txt", FEED.content, budget=Share(number=0))
+    with pytest.raises(ListError, match="a budget of 0 allows 0"):
+        examine.examine([strict], ROOMY).require()
+    said = Source("f.txt", b"x.example CNAME .\n", Terms(format=ListFormat.RPZ))
+    assert examine.examine([said], LIMITS).parsed[0].format == "rpz"
+    other = Source("f.txt", b"x.example CNAME .\n", Terms(format=ListFormat.HOSTS))
+    assert examine.examine([other], LIMITS).refusals

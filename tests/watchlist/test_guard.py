@@ -7,11 +7,14 @@ import publicsuffixlist
 import pytest
 
 from blockd import names
-from blockd.config import GuardSection, Share
+from blockd.config import GuardSection, Share, Terms
 from blockd.errors import GuardError, ListError
+from blockd.terms import Required
 from blockd.watchlist import formats, guard
+from blockd.watchlist.formats import parse
 from blockd.watchlist.guard import Blame
 from blockd.watchlist.model import NameEntry, Parsed, Rule, Scope, Severity
+from blockd.watchlist.override import agreed
 
 LIMITS = GuardSection()
 
@@ -204,8 +207,54 @@ def test_many_names_pass_quickly(suffixes):
         for n in range(200_000)
     ]
     parsed = Parsed(source="f", feed=True, names=entries)
-    start = time.perf_counter()
+    start = time.process_time()
     assert guard.inspect(parsed, LIMITS, suffixes) is parsed
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     print(f"{seconds * 5:.2f} s for a million names")
     assert seconds < 1
+
+
+SAYS = "[list]\nauthority = 'A'\ncontact = 'mailto:a@a.example'\n"
+PLATFORM = "[[platform]]\nid = 'p'\ndomains = ['a.example']\n"
+EVERYTHING = tuple(Required)
+
+
+@pytest.mark.parametrize(
+    ("text", "required", "line", "lacking"),
+    [
+        (PLATFORM, (Required.REFERENCE,), 1, "no reference"),
+        (SAYS + PLATFORM, (Required.AUTHORITY, Required.CONTACT), 0, ""),
+        (SAYS + PLATFORM, EVERYTHING, 4, "no reference and no expires"),
+        (SAYS + PLATFORM + "reference = 'n'\nexpires = 2030-01-01\n", EVERYTHING, 0, ""),
+        (PLATFORM + "authority = ''\n", (Required.AUTHORITY,), 1, "no authority"),
+        (PLATFORM + "enforce = false\n", (Required.EXPIRES,), 1, "no expires"),
+        (
+            PLATFORM + "reference = 'n'\n[[allow]]\nreason = 'x'\ndomains = ['b.a.example']\n",
+            (Required.REFERENCE,),
+            0,
+            "",
+        ),
+    ],
+)
+def test_a_native_list_says_what_is_required_of_each_platform(
+    suffixes, text, required, line, lacking
+):
+    limits = GuardSection(require=required)
+    inspected = guard.inspect(parse(text.encode(), "a.toml"), limits, suffixes)
+    found = [str(issue) for issue in inspected.errors()]
+    assert len(found) == bool(line)
+    refusal = guard.judge(inspected, limits)
+    assert (refusal and refusal.blame) == (Blame.GUARD if line else None)
+    for said in found:
+        assert said.startswith(f"a.toml:{line}: guard: says {lacking}, which [guard] require")
+
+
+def test_a_feed_says_it_by_its_table_or_is_refused_but_needs_no_last_day(suffixes):
+    limits = GuardSection(require=(Required.EXPIRES, Required.AUTHORITY))
+    feed = guard.inspect(parse(b"a.example\nb.example\n", "feed.txt"), limits, suffixes)
+    assert not list(feed.errors())
+    refusal = guard.judge(feed, limits)
+    assert refusal.blame is Blame.GUARD
+    assert "the feed says no authority, which [guard] require asks for" in refusal.message
+    said = agreed(feed, Terms(authority="A"))
+    assert guard.judge(said, limits) is None

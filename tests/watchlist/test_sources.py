@@ -9,9 +9,12 @@ import pytest
 from blockd.errors import ListError
 from blockd.watchlist import sources
 
-TAKEN = ["a.toml", "b.txt", "c.list", "d.hosts", "e.domains", "F.TOML", "a.b.txt", "x y.txt"]
+TAKEN = [
+    "a.toml", "b.txt", "c.list", "d.hosts", "e.domains", "F.TOML", "a.b.txt", "x y.txt",
+    "g.conf", "h.csv", "i.rpz", "j.netset", "k.txt.gz", "l.toml.GZ",
+]  # fmt: skip
 QUIET = [".a.toml", ".a.toml.swp", "#a.toml#", "a.toml~", ".a.txt.Xy12Zz", "s.schema.json", "R.md"]
-WARNED = ["a.toml.bak", "b.toml.rpmsave", "c.txt.dpkg-new", "noname", "d.csv", "4913"]
+WARNED = ["a.toml.bak", "b.toml.rpmsave", "c.txt.dpkg-new", "noname", "d.xls", "x.gz", "4913"]
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -53,11 +56,13 @@ def test_a_file_that_is_named_twice_is_read_once(tmp_path):
     assert len(found) == 1
 
 
-def test_the_order_of_the_paths_does_not_matter(tmp_path):
+def test_the_order_of_the_paths_is_kept(tmp_path):
     paths = [str(tmp_path / name) for name in ("b.toml", "a.toml")]
     for path in paths:
         Path(path).write_text(path)
-    assert sources.read_all(paths) == sources.read_all(paths[::-1])
+    for given in (paths, paths[::-1]):
+        found, _ = sources.read_all(given)
+        assert [source.path for source in found] == given
 
 
 @pytest.mark.parametrize(
