@@ -13,11 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from blockd import config as configuration
 from blockd.cli.app import build
-from blockd.config import Config
+from blockd.config import Config, SourceSection
 from blockd.terms import Action
 from blockd.watchlist import formats
 from tests import topology
+from tests.cli.program import Gateway
 from tests.e2e import internet
 
 ROOT = topology.repository()
@@ -51,6 +53,11 @@ def test_the_example_list_is_accepted():
     assert len(parsed.prefixes) == 3
 
 
+def test_the_example_of_the_guard_is_a_configuration():
+    (text,) = re.findall(r"<!-- configuration: guard -->\n```\n(.*?)```", README, re.DOTALL)
+    assert len(configuration.parse(text, "README.md").guard.never) == 2
+
+
 def test_every_key_of_the_configuration_stands_in_its_table():
     for section in msgspec.structs.fields(Config):
         for key in msgspec.structs.fields(section.type):
@@ -59,9 +66,27 @@ def test_every_key_of_the_configuration_stands_in_its_table():
             ), f"[{section.name}] {key.name}"
 
 
+def test_every_key_of_a_source_stands_in_its_table():
+    for key in msgspec.structs.fields(SourceSection):
+        assert re.search(rf"^\|.*`{key.name}`.*\|.*\|$", README, re.MULTILINE), key.name
+
+
 def test_files_that_are_named_exist():
     for path in re.findall(r"`?((?:rules|blockd|systemd|seeds)/[\w./-]*)`?", README):
         assert (ROOT / path.rstrip(".")).exists() or "*" in README, path
+
+
+@pytest.mark.root
+def test_the_batch_is_the_plan_of_the_example_list(tmp_path):
+    (shown,) = re.findall(r"<!-- plan: ip-batch -->\n```\n(.*?)```", README, re.DOTALL)
+    (example,) = blocks("toml")
+    gateway = Gateway(tmp_path)
+    gateway.configure(routes=True)
+    gateway.write(re.sub(r"(?m)^expires = \S+", "expires = 2999-12-31", example))
+    assert gateway.run("compile").status == 0
+    with topology.namespace() as space:
+        done = space.run(*gateway.argv("route", "--plan", "--format", "ip-batch"))
+    assert done.stdout == shown
 
 
 VARIES = (
@@ -90,13 +115,14 @@ def steps():
 
 
 @pytest.fixture
-def tour(tmp_path):
+def tour(tmp_path_factory):
     """Yield a function that runs a command beside `blockd up` on the defaults, in a namespace."""
     topology.require()
     if shutil.which("dig") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("needs dig, and CI must not skip it")
         pytest.skip("needs dig")
+    tmp_path = tmp_path_factory.mktemp("tour")  # a socket's path has 107 octets at most: unix(7)
     for directory in ("blockd", "rules"):
         shutil.copytree(ROOT / directory, tmp_path / directory)
     program = tmp_path / ".venv" / "bin" / "blockd"

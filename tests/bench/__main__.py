@@ -1,17 +1,22 @@
 """`python -m tests.bench`: blockd beside the peers that are installed, on the same workloads.
 
-CPU time of the server a query, in one run, as ratios; the machine must do nothing else.
-Results go to `--out` as a table, JSON and a plot.
+CPU time of the server a query, in one run, as ratios; the machine must do nothing else. Null
+routes beside `ip -batch`, as root. Results go to `--out` as tables, JSON and plots.
 """
 
 import argparse
 import shutil
 import tempfile
+import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.bench import load, peers, reload, report, workloads
+from tests import topology
+from tests.bench import load, peers, reload, report, routes, workloads
 from tests.bench.load import Measured
+from tests.bench.peers import Server
 
 FEW, MANY = 372, 1_000_000
 
@@ -19,13 +24,33 @@ FEW, MANY = 372, 1_000_000
 def main() -> None:
     """Run what the arguments ask for and print a table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--servers", default=",".join(peers.found()))
+    parser.add_argument("--servers", help="default: all that are found")
     parser.add_argument("--workloads", default="w1,w2,w3,w4,w5")
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--many", type=int, default=MANY)
     parser.add_argument("--reloads", type=int, default=5, help="at the many names, under load")
-    parser.add_argument("--out", type=Path, help="a directory for bench.md, .json and .svg")
+    parser.add_argument(
+        "--wheel", type=Path, help="blockd as it ships, compiled: see `pip wheel --no-deps .`"
+    )
+    parser.add_argument("--out", type=Path, help="a directory for the results")
+    parser.add_argument("--only", choices=("resolver", "routes"), help="one of the two parts")
     options = parser.parse_args()
+    if options.only != "routes":
+        _resolver(options)
+    if options.only != "resolver":
+        _routes(options.out)
+
+
+def _routes(out: Path | None) -> None:
+    if reason := topology.unavailable():
+        raise SystemExit(f"routes: {reason}; --only resolver leaves them out")
+    results = routes.measure()
+    print(routes.text(results))
+    if out:
+        routes.write(out, results)
+
+
+def _resolver(options: argparse.Namespace) -> None:
     for program in ("dnsperf", "unbound", "taskset"):
         if shutil.which(program) is None:
             raise SystemExit(f"needs {program}: apt-get install dnsperf unbound util-linux")
@@ -34,13 +59,20 @@ def main() -> None:
     more: dict[str, Any] = {"sizes": []}
     with tempfile.TemporaryDirectory(prefix="blockd-bench-") as scratch:
         directory = Path(scratch)
+        servers = peers.ALL
+        if options.wheel:
+            package = directory / "wheel"
+            zipfile.ZipFile(options.wheel).extractall(package)
+            servers = {"blockd": ("python3", partial(peers.blockd, package=package)), **servers}
         stub = peers.stub(directory)
         try:
-            for name in options.servers.split(","):
+            asked = options.servers.split(",") if options.servers else peers.found(servers)
+            for name in asked:
+                start = servers[name][1]
                 few = [w for w in wanted if w != "w2"]
-                results += run(name, FEW, few, options, directory, more)
+                results += run(name, start, FEW, few, options, directory, more)
                 if "w2" in wanted:
-                    results += run(name, options.many, ["w2"], options, directory, more)
+                    results += run(name, start, options.many, ["w2"], options, directory, more)
         finally:
             stub.stop()
     for result in results:
@@ -55,6 +87,7 @@ def main() -> None:
 
 def run(
     name: str,
+    start: Callable[[list[str], Path], Server],
     count: int,
     wanted: list[str],
     options: argparse.Namespace,
@@ -67,7 +100,7 @@ def run(
     names = workloads.listed(count)
     own = directory / f"{name}-{count}"
     own.mkdir()
-    server = peers.ALL[name][1](names, own)
+    server = start(names, own)
     results = []
     try:
         took = load.wait_until_up(server, names[0])
@@ -100,7 +133,8 @@ def run(
         }  # fmt: skip
         print(size, flush=True)
         more["sizes"].append(size)
-        if name == "blockd" and count == options.many and options.reloads:
+        own_name = "blockd" if options.wheel else "blockd-pure"
+        if name == own_name and count == options.many and options.reloads:
             more["reload"] = reload.measure(server, own, names, options.reloads)
             print(more["reload"], flush=True)
     finally:

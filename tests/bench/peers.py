@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,12 +63,16 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def start(name: str, argv: Sequence[str], port: int, directory: Path) -> Server:
+def start(
+    name: str, argv: Sequence[str], port: int, directory: Path, package: Path | None = None
+) -> Server:
     """Start a server on the servers' core; its output goes to a file beside its configuration."""
+    path = {"PYTHONPATH": str(package)} if package is not None else {}
     with (directory / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             ["taskset", "-c", SERVER_CORE, *argv],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory,
+            env={**os.environ, **path},
         )  # fmt: skip
     return Server(name, port, process)
 
@@ -96,8 +100,8 @@ def stub(directory: Path) -> Server:
     return Server("stub", STUB_PORT, process)
 
 
-def blockd(names: list[str], directory: Path) -> Server:
-    """Compile, then start the resolver as it ships."""
+def blockd(names: list[str], directory: Path, package: Path | None = None) -> Server:
+    """Compile the list, then start the resolver: the sources here, or an unpacked wheel."""
     rules = directory / "rules"
     rules.mkdir(exist_ok=True)
     (rules / "names.txt").write_text("".join(f"{name}\n" for name in names))
@@ -114,7 +118,8 @@ enabled = false
     began = time.monotonic()
     subprocess.run([*common, "compile"], check=True, stdout=subprocess.DEVNULL)
     print(f"blockd compile, {len(names)} names: {time.monotonic() - began:.2f} s", flush=True)
-    return start("blockd", [*common, "resolve"], 5301, directory)
+    name = "blockd" if package is not None else "blockd-pure"
+    return start(name, [*common, "resolve"], 5301, directory, package)
 
 
 def blockd_command(directory: Path) -> list[str]:
@@ -223,7 +228,7 @@ zone "rpz" {{ type primary; file "{directory}/bind.zone"; }};
 
 
 ALL: dict[str, tuple[str, Callable[[list[str], Path], Server]]] = {
-    "blockd": ("python3", blockd),
+    "blockd-pure": ("python3", blockd),
     "unbound": ("unbound", unbound),
     "dnsdist": ("dnsdist", dnsdist),
     "pdns-recursor": ("pdns_recursor", recursor),
@@ -233,6 +238,6 @@ ALL: dict[str, tuple[str, Callable[[list[str], Path], Server]]] = {
 """Each server's program, by which it is found, and how it is started."""
 
 
-def found() -> list[str]:
-    """Return the names of the servers that are installed here."""
-    return [name for name, (program, _) in ALL.items() if shutil.which(program)]
+def found(servers: Mapping[str, tuple[str, Callable[[list[str], Path], Server]]]) -> list[str]:
+    """Return the names of those that are installed here."""
+    return [name for name, (program, _) in servers.items() if shutil.which(program)]

@@ -7,6 +7,9 @@ import msgspec
 
 from tests.bench.load import Measured
 
+OWN = ("blockd", "blockd-pure")
+"""The wheel with its compiled modules, and the same sources without."""
+
 _WIDTH, _BAR, _LEFT, _GAP = 760, 18, 130, 34
 
 
@@ -25,22 +28,27 @@ def table(results: list[Measured]) -> str:
             for w in workloads
         ]
         lines.append(f"| {server} | " + " | ".join(cells) + " |")
-    for name, peers in (("the fastest peer", None), ("Unbound", "unbound")):
-        ratios = [_ratio(found, w, servers, peers) for w in workloads]
-        lines.append(f"| blockd against {name} | " + " | ".join(ratios) + " |")
+    for own in (server for server in servers if server in OWN):
+        for name, peer in (("the fastest peer", None), ("Unbound", "unbound")):
+            ratios = [_ratio(found, w, servers, own, peer) for w in workloads]
+            lines.append(f"| {own} against {name} | " + " | ".join(ratios) + " |")
     return "\n".join(lines)
 
 
 def _ratio(
-    found: dict[tuple[str, str], Measured], workload: str, servers: list[str], peer: str | None
+    found: dict[tuple[str, str], Measured],
+    workload: str,
+    servers: list[str],
+    own: str,
+    peer: str | None,
 ) -> str:
-    own = found.get((workload, "blockd"))
+    mine = found.get((workload, own))
     others = [
         found[workload, server].microseconds
         for server in servers
-        if server != "blockd" and (workload, server) in found and peer in {None, server}
+        if server not in OWN and (workload, server) in found and peer in {None, server}
     ]
-    return f"{own.microseconds / min(others):.2f}" if own and others else ""
+    return f"{mine.microseconds / min(others):.2f}" if mine and others else ""
 
 
 def sizes(more: dict[str, Any]) -> str:
@@ -85,7 +93,7 @@ def plot(results: list[Measured]) -> str:
             (r for r in results if r.workload == workload), key=lambda r: r.microseconds
         ):
             width = min(result.microseconds, 60.0) * scale
-            color = "#1f77b4" if result.server == "blockd" else "#bbbbbb"
+            color = "#1f77b4" if result.server in OWN else "#bbbbbb"
             parts.append(
                 f'<text x="{_LEFT - 8}" y="{at + 13}" text-anchor="end">{result.server}</text>'
                 f'<rect x="{_LEFT}" y="{at}" width="{width:.1f}" height="{_BAR - 4}"'
