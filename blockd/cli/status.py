@@ -265,7 +265,8 @@ def _resolver(answer: dict[str, Any]) -> None:
             *(
                 (
                     f"upstream {upstream['address']}",
-                    "{sent} sent, {answered} answered, {timeouts} timed out".format(**upstream),
+                    "{sent} sent, {answered} answered, {timeouts} timed out".format(**upstream)
+                    + ("; silent, and probed now and then" if upstream.get("silent") else ""),
                 )
                 for upstream in answer["upstreams"]
             ),

@@ -75,6 +75,10 @@ def ask(server: Endpoint, name: bytes, qtype: int = wire.A, timeout: float = 1.0
             client.connect((address, server.port))
             client.send(query)
             packet = client.recv(65_535)
+    except TimeoutError:
+        raise UnreachableError(
+            f"{server} gives no answer within {timeout:g} s; its upstreams may be silent"
+        ) from None
     except OSError as error:
         raise UnreachableError(f"{server} does not answer: {error}") from None
     if packet[:2] != query[:2] or packet[12 : 12 + len(question)] != question:

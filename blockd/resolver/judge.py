@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from blockd import names
 from blockd.errors import FormError
-from blockd.policy.reader import Policy, Shadow, Verdict
+from blockd.policy.reader import Policy, Verdict
+from blockd.policy.shadow import Shadow
 from blockd.resolver import wire
 from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query

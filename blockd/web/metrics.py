@@ -91,10 +91,10 @@ def _slowest(standing: Standing) -> Value:
     return found
 
 
-def _suspected(standing: Standing) -> Value:
+def _silent(standing: Standing) -> Value:
     found: dict[str, float] = {}
     for upstream in standing.of("resolver").get("upstreams", ()):
-        silent = float(bool(upstream.get("suspected")))
+        silent = float(bool(upstream.get("silent")))
         found[upstream["address"]] = max(silent, found.get(upstream["address"], 0.0))
     return found
 
@@ -208,8 +208,8 @@ METRICS = (
            _upstreams("answered"), "upstream"),
     Metric("blockd_resolver_upstream_timeouts_total", C, "Questions without a reply, by upstream",
            _upstreams("timeouts"), "upstream"),
-    Metric("blockd_resolver_upstream_suspected", G,
-           "Whether an upstream is taken to be silent, and probed", _suspected, "upstream"),
+    Metric("blockd_resolver_upstream_silent", G,
+           "Whether an upstream is taken to be silent, and probed", _silent, "upstream"),
     Metric("blockd_resolver_upstream_rtt_seconds", G,
            "Smoothed time to a reply, by upstream; the slowest of its zones", _slowest,
            "upstream"),

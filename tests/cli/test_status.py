@@ -133,6 +133,15 @@ def test_counters_are_of_outcomes_and_platforms(gateway):
     ]
 
 
+def test_a_silent_upstream_is_said_to_be_silent(gateway):
+    gateway.run("compile")
+    (upstream,) = RESOLVER["upstreams"]
+    silent = {**RESOLVER, "upstreams": [{**upstream, "silent": True}]}
+    with planes(gateway, compiler=COMPILER, resolver=silent):
+        last = gateway.run("status").out.splitlines()[-1]
+    assert last.endswith("1 timed out; silent, and probed now and then")
+
+
 WHOLE = "cut              198.18.1.0/28: not installed, inside connected network 198.18.0.0/16"
 
 

@@ -111,7 +111,7 @@ WELL = {
     "blockd_verify_wrong": "0+0x120",
     "blockd_resolver_mismatched_total": "0+5x120",
     "blockd_generation_expiry_timestamp_seconds": "86400+0x120",
-    'blockd_resolver_upstream_suspected{upstream="198.18.0.53:53"}': "0+0x120",
+    'blockd_resolver_upstream_silent{upstream="198.18.0.53:53"}': "0+0x120",
     'blockd_resolver_queries_total{outcome="failed"}': "0+4x120",
     'blockd_resolver_queries_total{outcome="cached"}': "0+96x120",
     "up": "1+0x120",
@@ -131,7 +131,7 @@ ALERTS = {
     "BlockdVerifiedWrong": {"blockd_verify_wrong": "2+0x120"},
     "BlockdRoutesFoughtOver": {"blockd_routes_restored_total": "0+10x120"},
     "BlockdUpstreamSilent": {
-        'blockd_resolver_upstream_suspected{upstream="198.18.0.53:53"}': "1+0x120"
+        'blockd_resolver_upstream_silent{upstream="198.18.0.53:53"}': "1+0x120"
     },
     "BlockdQueriesFail": {'blockd_resolver_queries_total{outcome="failed"}': "0+40x120"},
     "BlockdGuessedReplies": {"blockd_resolver_mismatched_total": "0+1200x120"},

@@ -1,10 +1,10 @@
-"""Keys of prefixes: they sort as prefixes do, and come back as they went in."""
+"""Keys of prefixes and ranges: they sort as prefixes do, and come back as they went in."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blockd.policy import layout
-from blockd.prefixes import WIDTH, Prefix
+from blockd.prefixes import WIDTH, Prefix, Range
 
 
 @st.composite
@@ -33,3 +33,18 @@ def test_what_a_prefix_covers_follows_it(prefix, data):
 def test_values_of_one_slot_and_of_two_are_told_apart_by_their_size():
     assert len({layout.ONE.size, layout.TWO.size}) == 2
     assert layout.TWO.unpack(layout.BETWEEN) == (layout.NONE, 0, layout.NONE, 0)
+
+
+addresses = st.sampled_from([4, 6]).flatmap(
+    lambda family: st.tuples(st.just(family), st.integers(0, 2 ** WIDTH[family] - 1))
+)
+
+
+@given(st.sets(addresses))
+def test_keys_of_ranges_sort_as_ranges_do(firsts):
+    found = sorted(Range(family, first, first, bytes(8)) for family, first in firsts)
+    rows = [layout.pack_range(each) for each in found]
+    assert rows == sorted(rows)
+    assert [key for key, _ in rows] == [
+        layout.range_key(each.first.to_bytes(WIDTH[each.family] // 8, "big")) for each in found
+    ]

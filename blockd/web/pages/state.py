@@ -163,8 +163,8 @@ def _upstreams(words: Words, resolver: Status) -> Markup | None:
     rows = [
         (
             " ".join(filter(None, (each.get("zone"), each["address"]))),
-            e("span", words("silent" if each.get("suspected") else "ready"),
-              class_=f"state {'silent' if each.get('suspected') else 'ready'}"),
+            e("span", words("silent" if each.get("silent") else "ready"),
+              class_=f"state {'silent' if each.get('silent') else 'ready'}"),
             number(each.get("sent")), number(each.get("answered")), number(each.get("timeouts")),
             f"{each.get('rtt_ms', 0):.1f} ms",
         )

@@ -1,21 +1,18 @@
-"""Addresses by one search among ranges: the same entry as by asking for every length."""
+"""Look-ups of addresses: one search among ranges finds what asking for every length does."""
 
+import ipaddress
 import tempfile
 from datetime import date
 from pathlib import Path
 
-import lmdb
-import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from blockd import prefixes
-from blockd.errors import StoreError
-from blockd.policy import layout
 from blockd.policy.reader import Policy
 from blockd.policy.writer import write
-from blockd.prefixes import WIDTH, Prefix, Range
+from blockd.prefixes import WIDTH, Prefix
 from blockd.watchlist.compile import compile_rules
 from blockd.watchlist.model import Parsed, PrefixEntry, Rule
 
@@ -75,23 +72,27 @@ def test_a_policy_knows_whether_it_holds_prefixes(tmp_path, found, wanted):
     policy.close()
 
 
-@given(st.sets(st.sampled_from(ADDRESSES)))
-def test_keys_of_ranges_sort_as_ranges_do(firsts):
-    found = sorted(Range(family, first, first, bytes(8)) for family, first in firsts)
-    rows = [layout.pack_range(each) for each in found]
-    assert rows == sorted(rows)
-    assert [key for key, _ in rows] == [
-        layout.range_key(packed(each.family, each.first)) for each in found
-    ]
+@pytest.mark.parametrize(
+    ("asked", "matches"),
+    [
+        ("198.18.1.7", True),
+        ("::ffff:198.18.1.7", True),  # mapped
+        ("64:ff9b::198.18.1.7", True),  # translated
+        ("::198.18.1.7", False),
+        ("64:ff9b:1::198.18.1.7", False),  # RFC 8215: how IPv4 lies in it is the operator's word
+        ("::ffff:198.18.1.16", False),
+    ],
+)
+def test_ipv4_within_ipv6_is_looked_up_as_the_ipv4_that_it_is(tmp_path, asked, matches):
+    policy = opened(tmp_path, [PrefixEntry(prefixes.parse("198.18.1.0/28"), RULES[0], 1)])
+    found = policy.match_address(ipaddress.ip_address(asked).packed)
+    assert found == ((RULES[0], 1) if matches else None)
+    policy.close()
 
 
-def test_a_file_of_the_version_without_ranges_is_refused_by_its_version(tmp_path):
-    path = tmp_path / "1.mdb"
-    with lmdb.open(str(path), subdir=False, lock=False, max_dbs=4) as env:
-        for name in (layout.NAMES, layout.PREFIXES, layout.RULES):
-            env.open_db(name)
-        about = msgspec.json.encode(layout.About(1, 1, 0, 0))
-        with env.begin(write=True, db=env.open_db(layout.ABOUT)) as transaction:
-            transaction.put(layout.GENERATION, about)
-    with pytest.raises(StoreError, match="another version of blockd .layout 1.*blockd compile"):
-        Policy(path)
+def test_each_rule_is_read_once_and_then_the_same_object(tmp_path):
+    listed = [PrefixEntry(prefixes.parse(f"198.18.{n}.0/28"), RULES[0], n) for n in range(3)]
+    policy = opened(tmp_path, listed)
+    assert len({id(entry.rule) for entry in policy.prefixes()}) == 1
+    assert list(policy.prefix_rules()) == [0, 0, 0]
+    policy.close()
