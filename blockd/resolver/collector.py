@@ -1,7 +1,7 @@
 """When Python's cyclic collector runs in the resolver: often over little, never in a busy moment.
 
 Queries make no cycles, and connections are to leave none. At its defaults the collector would
-visit the whole cache again and again, which costs forwarded queries a tenth and stops all others
+visit the whole cache again and again, at the cost of forwarded queries, and stop all others
 meanwhile.
 """
 
@@ -10,7 +10,7 @@ import gc
 from typing import Final
 
 YOUNG: Final = 10_000
-"""Objects that are visited at once, in about a millisecond; most are gone by then."""
+"""Objects that are visited at once, so that none of these looks is long; most are gone by then."""
 
 BETWEEN: Final = 600.0
 """Seconds between looks at everything, at a moment without queries."""

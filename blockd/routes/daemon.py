@@ -29,8 +29,8 @@ PERIOD = 30.0
 """Seconds between scans that nothing asked for, since notices can get lost."""
 
 COLLECT = (200_000, 20, 100)
-"""Thresholds of the cyclic collector. A hundred thousand routes are many objects and no cycles:
-looked through less often, a scan takes two thirds of the time."""
+"""Thresholds of the cyclic collector. A hundred thousand routes are many objects and no cycles,
+and at its defaults a scan would pay for looking through them."""
 
 _RETRY = 1.0  # seconds until the next attempt after the kernel failed
 _APPEARS = Mask.MOVED_TO | Mask.CREATE
