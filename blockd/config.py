@@ -27,13 +27,15 @@ from blockd.values import (
     TextValue,
     TlsEndpoint,
     Upstream,
+    WebEndpoint,
+    is_link,
 )
 
 __all__ = [
     "Config", "Duration", "Endpoint", "FetchSection", "GuardSection", "ListSection", "Network",
-    "NeverItem", "ResolverSection", "RoutesSection", "ServiceSection", "Share",
+    "NeverItem", "NoticeSection", "ResolverSection", "RoutesSection", "ServiceSection", "Share",
     "Size", "SourceSection", "Target", "Terms", "TextValue", "TlsEndpoint", "Upstream",
-    "parse",
+    "WebEndpoint", "parse",
 ]  # fmt: skip
 
 TableNumber = Annotated[int, Meta(ge=1, le=2**32 - 2)]
@@ -132,12 +134,22 @@ class GuardSection(Struct, frozen=True, forbid_unknown_fields=True):
     """Canaries: names and prefixes that a change must go on blocking."""
 
 
+class NoticeSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[notice]`: what tells users why a site is blocked."""
+
+    listen: Annotated[tuple[WebEndpoint, ...], Meta(min_length=1)] = (WebEndpoint("127.0.0.1", 80),)
+    """The addresses that lists send names to; nothing outside reaches the default."""
+    operator: str = ""
+    """Who carries the blocks out, as a URI (RFC 7725 4); empty: the address that was asked."""
+
+
 class ServiceSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`[service]`: where state lives and how the daemons start."""
 
     state: str = ""
     run: str = ""
-    """The directory of the control sockets; empty: /run/blockd, or `run` in the state."""
+    """Where each daemon has a directory with its control socket; empty: /run/blockd, or `run` in
+    the state."""
     start_without_list: bool = False
     metrics: Endpoint = Endpoint("127.0.0.1", 9353)
     """Where metrics, health and the page are shown: a loopback address."""
@@ -151,6 +163,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     routes: RoutesSection = RoutesSection()
     guard: GuardSection = GuardSection()
     fetch: FetchSection = FetchSection()
+    notice: NoticeSection = NoticeSection()
     service: ServiceSection = ServiceSection()
 
 
@@ -184,6 +197,7 @@ def _contradiction(config: Config) -> str:
     return (
         contradiction(config.list)
         or _contradicting_resolver(config.resolver)
+        or _contradicting_notice(config.notice)
         or _contradicting_service(config.service)
     )
 
@@ -210,6 +224,15 @@ def _contradicting_resolver(resolver: ResolverSection) -> str:
         if not upstreams:
             return f"resolver.zones: {zone!r} has no upstream; name at least one"
     return ""
+
+
+def _contradicting_notice(notice: NoticeSection) -> str:
+    if not notice.operator or is_link(notice.operator):
+        return ""
+    return (
+        f"notice.operator: {notice.operator!r} is no URI that a person can follow; write"
+        " https://..., mailto:... or tel:..., other signs than ASCII as %XX"
+    )
 
 
 def _contradicting_service(service: ServiceSection) -> str:

@@ -31,10 +31,14 @@ class UsageError(BlockdError):
 class RefusedError(BlockdError):
     """The lists were refused; nothing was changed."""
 
-    def __init__(self, sentence: str = "", issues: Sequence[Any] = ()) -> None:
-        """Carry the issues (`watchlist.model.Issue`) that led to the refusal."""
+    def __init__(self, sentence: str = "", issues: Sequence[Any] = (), *, brief: str = "") -> None:
+        """Carry the issues (`watchlist.model.Issue`) that led to the refusal.
+
+        And, where the sentence quotes some of them, the same without, for who has seen them.
+        """
         super().__init__(*([sentence] if sentence else []))
         self.issues = tuple(issues)
+        self.brief = brief or str(self)
 
 
 class ListError(RefusedError):
@@ -70,6 +74,10 @@ class StoreError(BlockdError):
     """The policy store cannot be used."""
 
 
+class BusyError(StoreError):
+    """Another process is at work there; try again later."""
+
+
 class NoPolicyError(StoreError):
     """No generation has been committed yet: run `blockd compile`."""
 
@@ -82,6 +90,10 @@ class UnreachableError(BlockdError):
     """A daemon or the kernel cannot be reached."""
 
     exit_status = 4
+
+
+class AbsentError(UnreachableError):
+    """A daemon does not run."""
 
 
 class KernelError(UnreachableError):

@@ -50,7 +50,7 @@ def _canonical_idn(text: str, lowered: str) -> str:
         raise NameFormError("the root is not a name that a list may hold")
     try:
         # UTS-46 first: it folds case and width and maps the ideographic full stop to a dot.
-        # Of ASCII it would fold the case alone, and take ten times as long.
+        # Of ASCII it would fold the case alone, and take far longer.
         mapped = (
             lowered
             if lowered.isascii()
@@ -116,7 +116,7 @@ def to_wire(name: str) -> bytes:
 def plain_wires(listed: Sequence[str]) -> list[bytes] | None:
     """Return the wire forms of many names at once; None: one of them is too long.
 
-    In less than half the time of `plain_wire` for each: no name is looked at by itself.
+    Sooner than `plain_wire` for each: no name is looked at by itself.
 
     Args:
         listed: at least one name, of letters, digits, hyphens and underscores in labels that do

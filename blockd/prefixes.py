@@ -19,7 +19,7 @@ WIDTH = {4: 32, 6: 128}
 
 _FORM = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
 
-# The usual forms, ten times as fast as netaddr reads them; it judges all others.
+# The usual forms, which netaddr reads too and takes longer for; it judges all others.
 _OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _V4 = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}(?:/(3[0-2]|[12]?[0-9]))?")
 _GROUPS = r"(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?"
@@ -120,6 +120,21 @@ def _usual(text: str) -> Prefix | None:
     return None
 
 
+def spans(family: int, first: int, last: int) -> list[Prefix]:
+    """Return the fewest prefixes that hold the addresses from one to another, both included."""
+    size = last - first + 1
+    if not size & (size - 1) and not first & (size - 1):  # the usual case: it is one
+        return [Prefix(family, first, WIDTH[family] + 1 - size.bit_length())]
+    found = []
+    while first <= last:
+        # The widest prefix that begins here and does not reach beyond the end.
+        align = (first & -first).bit_length() - 1 if first else WIDTH[family]
+        bits = min(align, (last - first + 1).bit_length() - 1)
+        found.append(Prefix(family, first, WIDTH[family] - bits))
+        first += 1 << bits
+    return found
+
+
 def is_meant(text: str) -> bool:
     """Tell whether a text is meant as an address or prefix, host bits or not."""
     try:
@@ -164,7 +179,7 @@ def collapse(routes: Mapping[Prefix, T]) -> dict[Prefix, T]:
 def _merged(routes: Mapping[Prefix, T]) -> Mapping[Prefix, T]:
     """Return the prefixes with each two neighbours of equal value as the one above them.
 
-    On numbers by family and length, since a prefix made for each step costs ten times as much.
+    On numbers by family and length: a prefix made for each step costs far more.
     """
     networks: dict[tuple[int, int], dict[int, T]] = {}
     for (family, network, length), value in routes.items():

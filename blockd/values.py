@@ -16,6 +16,9 @@ _BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
 _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PORT = re.compile(r"^[^\[:]+:\d+$|\]:\d+$")
+_LINK = re.compile(
+    r"(?:https?://|mailto:|tel:)(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
+)
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
@@ -84,6 +87,20 @@ class TlsEndpoint(Endpoint):
         found = super().parse(value)
         if not _PORT.search(plain_text(value)):
             found.port = 853
+        return found
+
+
+class WebEndpoint(Endpoint):
+    """An address and a port for HTTP; the port is 80 where none is given (RFC 9110 4.2.1)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read the text form."""
+        found = super().parse(value)
+        if not _PORT.search(plain_text(value)):
+            found.port = 80
         return found
 
 
@@ -271,6 +288,11 @@ class Size(TextValue):
         """Return the size in its largest whole unit."""
         unit = next(u for u in ("GB", "MB", "KB", "B") if self.octets % _UNITS[u] == 0)
         return f"{self.octets // _UNITS[unit]}{unit}"
+
+
+def is_link(text: str) -> bool:
+    """Tell whether a text is a URI that a person can follow, safe within `<...>` (RFC 3986 2)."""
+    return _LINK.fullmatch(text) is not None
 
 
 def plain_text(value: object) -> str:

@@ -68,6 +68,10 @@ ca = ""
 largest = "256MB"
 timeout = "5m"
 
+[notice]
+listen = ["127.0.0.1:80"]
+operator = ""
+
 [service]
 state = ""
 run = ""
@@ -96,7 +100,10 @@ def test_a_misspelt_key_names_the_nearest(section, key):
 
 MISTAKES = [
     ("[resolvr]\nttl = 5\n", "unknown key `resolvr`; did you mean `resolver`?"),
-    ("[zzz]\n", "unknown key `zzz`; known are fetch, guard, list, resolver, routes, service"),
+    (
+        "[zzz]\n",
+        "unknown key `zzz`; known are fetch, guard, list, notice, resolver, routes, service",
+    ),
     ("[guard]\nqqqq = 1\n", "unknown key `guard.qqqq`; known are budget, max_added"),
     ("ttl = 60\n", "unknown key `ttl`"),
     ("[resolver]\nttl = 60\nttl = 70\n", "not valid TOML"),
@@ -151,6 +158,10 @@ MISTAKES = [
     ("[guard]\nbudget = 'some'\n", "guard.budget: 'some' is neither a number nor a share"),
     ("[list]\npaths = 'rules'\n", "list.paths: Expected `array`"),
     ("[fetch]\ntimeout = 5\n", "fetch.timeout: a text was expected, not 5"),
+    ("[notice]\nlisten = []\n", "notice.listen: Expected `array` of length >= 1"),
+    ("[notice]\noperator = 'us'\n", "notice.operator: 'us' is no URI that a person can follow"),
+    ("[notice]\noperator = 'javascript:x()'\n", "write https://..., mailto:... or tel:..."),
+    ("[notice]\noperator = 'https://x.example/>'\n", "is no URI"),
 ]
 
 

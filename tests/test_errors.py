@@ -19,6 +19,7 @@ STATUS = {
     "GuardError": 3,
     "ChangeError": 3,
     "UnreachableError": 4,
+    "AbsentError": 4,
     "KernelError": 4,
 }
 """Exit statuses of the command line; all others are usage or configuration: 2."""

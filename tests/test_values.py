@@ -14,6 +14,7 @@ from blockd.values import (
     TextValue,
     TlsEndpoint,
     Upstream,
+    WebEndpoint,
 )
 
 GOOD = [
@@ -45,6 +46,9 @@ GOOD = [
     (TlsEndpoint, "::", "[::]:853"),
     (TlsEndpoint, "[2001:db8::53]:53", "[2001:db8::53]:53"),
     (TlsEndpoint, "198.18.0.53:53", "198.18.0.53:53"),
+    (WebEndpoint, "198.18.0.80", "198.18.0.80:80"),
+    (WebEndpoint, "2001:db8::80", "[2001:db8::80]:80"),
+    (WebEndpoint, "[2001:db8::80]:8080", "[2001:db8::80]:8080"),
     (Network, "10.0.0.0/8", "10.0.0.0/8"),
     (Network, "198.18.0.1", "198.18.0.1/32"),
     (Network, "2001:DB8::/32", "2001:db8::/32"),

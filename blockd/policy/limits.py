@@ -88,7 +88,7 @@ def beyond(names: Moved, prefixes: Moved, limits: GuardSection) -> list[Excess]:
         ):
             most = allowed(limit, moved.before)
             if most is not None and number > most:
-                share = f", {100 * number / moved.before:.3g} %" if moved.before else ""
+                share = f", {_percent(100 * number / moved.before)} %" if moved.before else ""
                 said = does.format(f"{number:,}", what, f"{moved.before:,}")
                 found.append(
                     Excess(key, f"{said} in force{share}; [guard] {key} = {limit} allows {most:,}")
@@ -103,6 +103,13 @@ def allowed(limit: Share, before: int) -> int | None:
     if not before:
         return None
     return max(limit.of(before), FEWEST) if limit.percent else 0
+
+
+def _percent(number: float) -> str:
+    """Return a number above zero in three digits, or as a whole; never with an exponent."""
+    if number < 0.01:
+        return "less than 0.01"
+    return f"{number:.3g}" if number < 999.5 else f"{number:,.0f}"
 
 
 def _weight(rule: Rule | None) -> int:

@@ -10,43 +10,27 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
-from msgspec import Struct
-
 from blockd.config import Config, GuardSection
 from blockd.errors import GuardError, NoPolicyError, StoreError
 from blockd.policy import change, kept, layout, serials
-from blockd.policy import record as records
+from blockd.policy import unchanged as unchanging
+from blockd.policy.commit import Look, Order, Outcome, commit
 from blockd.policy.difference import Difference, difference
 from blockd.policy.reader import Policy
-from blockd.policy.record import Acceptance, Record, SourceRecord
-from blockd.policy.store import Store, digest
-from blockd.policy.writer import Since, write
+from blockd.policy.record import Acceptance, Record
+from blockd.policy.store import Store
+from blockd.policy.unchanged import Unchanged
 from blockd.watchlist import configured, examine, needed, proof
 from blockd.watchlist import never as nevers
 from blockd.watchlist.compile import RuleSet, compile_rules
 from blockd.watchlist.examine import Examined, Told, untold
-from blockd.watchlist.model import Issue
 from blockd.watchlist.never import Never
 from blockd.watchlist.sources import Source
 
-MOST_EXPIRIES = 50
-"""Days of expiry that a record holds; each of them makes a generation, with a record of its own."""
+__all__ = ["Outcome", "expire", "load", "preview", "publish", "rollback"]
 
-
-_STEPS = "compiling, comparing, writing"
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What a commit did."""
-
-    number: int
-    """The generation in force now."""
-    difference: Difference = Difference()
-    issues: tuple[Issue, ...] = ()
-    held: bool = False
-    """A rollback holds; the sources that it set aside were not looked at again."""
-    committed: bool = False
-    """False: nothing had changed."""
+_SHORT = ("changed", "expiry")
+"""Reasons for which unchanged sources need not be read again: all is in order but what changed."""
 
 
 def load(config: Config, store: Store, told: Told = untold) -> Examined:
@@ -122,16 +106,34 @@ def publish(
                 serials.keep(store, sources)
                 return Outcome(number=last.number, held=held)
             if held:
-                return _again(store, last, now, reason)
-        examined = examine.examine(sources, config.guard, passed_over, never, told)
-        examined.require()
-        return _commit(
-            store, last, examined, sources, inputs, config.guard, now, reason, never=never,
-            guarded=reason == "changed", accept=accept if reason == "changed" else None, told=told,
-        )  # fmt: skip
+                return _again(store, last, now, reason, told)
+
+        def look(unchanged: Unchanged | None) -> Examined:
+            known = unchanged.known() if unchanged is not None else None
+            examined = examine.examine(sources, config.guard, passed_over, never, told, known)
+            examined.require()
+            return examined
+
+        def judge(rules: RuleSet, difference: Difference) -> Acceptance | None:
+            require_proof(rules, config.guard)
+            return change.confirmed(difference, config.guard, today, accept)
+
+        settings = unchanging.settings_of(config, never)
+        with _in_force(store) as policy:
+            basis = unchanging.basis(store, last, policy, today) if reason in _SHORT else None
+            return commit(
+                store, last, policy,
+                Order(
+                    sources=sources, look=look, inputs=inputs, settings=settings,
+                    unchanged=unchanging.match(basis, sources, settings),
+                    limits=config.guard, never=never, now=now, reason=reason,
+                    judge=judge if reason == "changed" else None,
+                ),
+                told,
+            )  # fmt: skip
 
 
-def expire(store: Store, now: datetime) -> Outcome | None:
+def expire(store: Store, now: datetime, told: Told = untold) -> Outcome | None:
     """Take entries past their day out of the last accepted content, whatever the files say now.
 
     Returns:
@@ -141,7 +143,7 @@ def expire(store: Store, now: datetime) -> Outcome | None:
     with store.lock():
         last = _last(store)
         reason = dated(last, now.astimezone(UTC).date()) if last is not None else ""
-        return _again(store, last, now, reason) if last is not None and reason else None
+        return _again(store, last, now, reason, told) if last is not None and reason else None
 
 
 def rollback(store: Store, number: int, now: datetime) -> Outcome:
@@ -159,20 +161,22 @@ def rollback(store: Store, number: int, now: datetime) -> Outcome:
             raise StoreError(f"there is no generation {number}; see `blockd history`")
         target = store.record(number)
         sources, never = kept.sources(store, target), kept.never(store, target)
-        return _commit(
-            store, last, examine.accepted(sources, target.limits(), never), sources,
-            target.inputs, target.limits(), now, "rollback", never=never,
-            rolled_back_to=number, held_inputs=last.held_inputs or last.inputs,
-        )  # fmt: skip
+        with _in_force(store) as policy:
+            return commit(
+                store, last, policy,
+                Order(
+                    sources=sources, look=_accepted(sources, target, never), unchanged=None,
+                    inputs=target.inputs, settings="", limits=target.limits(), never=never,
+                    now=now, reason="rollback", rolled_back_to=number,
+                    held_inputs=last.held_inputs or last.inputs,
+                ),
+            )  # fmt: skip
 
 
 def inputs_digest(sources: Sequence[Source], config: Config, never: Never) -> str:
     """Return a digest of all that decides about a compile's result, but for the day."""
     parts = [str(layout.VERSION), repr(config.guard), repr(nevers.write(never.items))]
-    parts += [
-        "\0".join((s.path, hashlib.sha256(s.content).hexdigest(), repr(s.terms), repr(s.budget)))
-        for s in sources
-    ]
+    parts += map(unchanging.key_of, sources)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -193,94 +197,45 @@ def dated(last: Record, today: date) -> str:
     return "expiry" if last.changes_on is not None and last.changes_on <= today else ""
 
 
-def _again(store: Store, last: Record, now: datetime, reason: str) -> Outcome:
+def _again(store: Store, last: Record, now: datetime, reason: str, told: Told) -> Outcome:
+    """Commit the last accepted content anew, as it is on this day."""
     sources, never = kept.sources(store, last), kept.never(store, last)
-    return _commit(
-        store, last, examine.accepted(sources, last.limits(), never), sources, last.inputs,
-        last.limits(), now, reason, never=never,
-        rolled_back_to=last.rolled_back_to, held_inputs=last.held_inputs,
-    )  # fmt: skip
+    with _in_force(store) as policy:
+        basis = None
+        if reason in _SHORT:
+            basis = unchanging.basis(store, last, policy, now.astimezone(UTC).date())
+        return commit(
+            store, last, policy,
+            Order(
+                sources=sources, look=_accepted(sources, last, never, told),
+                unchanged=unchanging.all_of(basis), inputs=last.inputs,
+                settings=basis.remembered.settings if basis is not None else "",
+                limits=last.limits(), never=never, now=now, reason=reason,
+                rolled_back_to=last.rolled_back_to, held_inputs=last.held_inputs,
+            ),
+            told,
+        )  # fmt: skip
 
 
-def _commit(
-    store: Store,
-    last: Record | None,
-    examined: Examined,
-    sources: Sequence[Source],
-    inputs: str,
-    limits: GuardSection,
-    now: datetime,
-    reason: str,
-    *,
-    never: Never,
-    rolled_back_to: int | None = None,
-    held_inputs: str | None = None,
-    guarded: bool = False,
-    accept: Acceptance | None = None,
-    told: Told = untold,
-) -> Outcome:
-    now = now.astimezone(UTC)
-    told(_STEPS, 0, 3)
-    rules = compile_rules(examined.parsed, now.date())
-    told(_STEPS, 1, 3)
-    difference = _difference(store, rules, last, now.date())
-    told(_STEPS, 2, 3)
-    if guarded:
-        require_proof(rules, limits)
-        accept = change.confirmed(difference, limits, now.date(), accept)
-    number = (store.current() or 0) + 1
-    scratch = store.scratch()
-    content = write(scratch, number, rules, now, _began(store))
-    told(_STEPS, 3, 3)
-    before = store.record_path(number - 1)
-    previous = before.read_bytes() if before.exists() else b""
-    issues = (*examined.issues, *rules.issues)
-    for source in sources:
-        kept.keep(store, source)
-    serials.keep(store, sources)
-    store.publish(
-        Record(
-            number=number,
-            committed=now,
-            reason=reason,
-            inputs=inputs,
-            content=content,
-            file_sha256=digest(scratch),
-            sources=_source_records(examined, sources),
-            rules=len(rules.rules),
-            names=rules.listed,
-            prefixes=len(rules.prefixes),
-            shadow=rules.shadowed,
-            added=len(difference.added),
-            removed=len(difference.removed),
-            changed=len(difference.changed),
-            shortest_v4=limits.shortest_v4,
-            shortest_v6=limits.shortest_v6,
-            never=kept.keep_never(store, never),
-            changes_on=rules.changes_on,
-            expiries=rules.expiries[:MOST_EXPIRIES],
-            rolled_back_to=rolled_back_to,
-            held_inputs=held_inputs,
-            accepted=accept,
-            previous=records.chained(previous) if previous else "",
-        ),
-        scratch,
-    )
-    store.prune()
-    return Outcome(number=number, difference=difference, issues=issues, committed=True)
+def _accepted(sources: Sequence[Source], record: Record, never: Never, told: Told = untold) -> Look:
+    """Return what examines sources that were accepted before, without judging them again."""
+
+    def look(unchanged: Unchanged | None) -> Examined:
+        if unchanged is not None:
+            return unchanged.examined()
+        return examine.accepted(sources, record.limits(), never, told)
+
+    return look
 
 
-def _began(store: Store) -> dict[tuple[str, str], Since]:
-    """Return since when the platforms of now are in force; nothing where that cannot be read."""
+@contextlib.contextmanager
+def _in_force(store: Store) -> Iterator[Policy | None]:
+    """Open the generation in force, or the newest good one before it; None: there is none."""
     policy: Policy | None = None
-    try:
+    with contextlib.suppress(StoreError):  # what is damaged must not stop what mends it
         policy = store.open()
-        return {
-            (rule.source, rule.id): Since(number, int(moment.timestamp()))
-            for rule, number, moment in policy.began()
-        }
-    except StoreError:
-        return {}
+    try:
+        yield policy
     finally:
         if policy is not None:
             policy.close()
@@ -308,33 +263,3 @@ def _last_readable(store: Store) -> Record | None:
         return _last(store)
     except StoreError:
         return None  # a damaged record must not stop the new one that mends it
-
-
-def _difference(store: Store, rules: RuleSet, last: Record | None, today: date) -> Difference:
-    if last is None:
-        return difference(None, rules)
-    policy: Policy | None = None
-    try:
-        policy = store.open()
-        return difference(policy, rules, today)
-    except StoreError:
-        # A damaged old generation must not stop the new one that mends it.
-        return difference(None, rules)
-    finally:
-        if policy is not None:
-            policy.close()
-
-
-def _source_records(examined: Examined, sources: Sequence[Source]) -> tuple[SourceRecord, ...]:
-    return tuple(
-        SourceRecord(
-            path=source.path,
-            sha256=hashlib.sha256(source.content).hexdigest(),
-            names=len(parsed.names),
-            prefixes=len(parsed.prefixes),
-            dropped=sum(1 for _ in parsed.errors()),
-            terms=source.terms,
-            signed=source.signed,
-        )
-        for source, parsed in zip(sources, examined.parsed, strict=True)
-    )

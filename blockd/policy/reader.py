@@ -19,6 +19,7 @@ from blockd.errors import StoreError
 from blockd.policy import layout, lookup
 from blockd.policy.lookup import Covering, Rules, Verdict
 from blockd.policy.shadow import Shadow
+from blockd.policy.table import Table
 from blockd.prefixes import Prefix
 from blockd.watchlist.model import PrefixEntry, Rule
 
@@ -120,15 +121,28 @@ class Policy:
         """
         return self._transaction.get, self._names
 
+    def table(self, name: bytes) -> Table:
+        """Return a table of names, `layout.NAMES` or `layout.SHADOW_NAMES`, as rows."""
+        return Table(self._transaction, self._databases[name])
+
+    def prefix_rows(self, name: bytes) -> Iterator[tuple[Prefix, int, int]]:
+        """Yield a table of prefixes: each with its rule's number and its line."""
+        with self._transaction.cursor(self._databases[name]) as cursor:
+            for key, value in cursor.iternext(keys=True, values=True):
+                yield (layout.unpack_prefix(key), *layout.ONE.unpack(value))
+
+    def every_rule(self) -> list[Rule]:
+        """Return all rules, those that are not enforced behind the others: places are numbers."""
+        count = self._transaction.stat(self._databases[layout.RULES])["entries"]
+        return [self.rule(number) for number in range(count)]
+
     def rule(self, number: int) -> Rule:
         """Return a rule by its number in this generation."""
         return self._rules[number]
 
     def rules(self) -> list[Rule]:
         """Return all rules that are enforced, in their order: places are numbers."""
-        count = self._transaction.stat(self._databases[layout.RULES])["entries"]
-        found = (self.rule(number) for number in range(count))
-        return list(itertools.takewhile(attrgetter("enforce"), found))
+        return list(itertools.takewhile(attrgetter("enforce"), self.every_rule()))
 
     def began_of(self, rule: Rule) -> tuple[int, datetime] | None:
         """Return what `began` says of a rule that this policy returned; None of another."""

@@ -6,21 +6,23 @@
     records/N.json       one record each; a record counts once `current` has reached its number
     sources/SHA256.gz    accepted source files, for expiry, rollback and audit
     serials.json         the last accepted edition of each signed source, see `serials`
+    recompile            what the last compile remembers for the next one, see `remembered`
 
 A commit writes the record and the generation under names that nothing refers to, syncs them,
 and renames one link: killed at any point before that, the old generation stays current.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from blockd.errors import NoPolicyError, StoreError
+from blockd.policy import locking
 from blockd.policy import record as records
 from blockd.policy.reader import Policy
 from blockd.policy.record import Record
@@ -32,12 +34,16 @@ KEPT = 10
 class Store:
     """A state directory. Reading needs no lock; writing happens inside `lock()`."""
 
+    patience = locking.PATIENCE
+    """Seconds that `lock()` waits for another writer."""
+
     def __init__(self, state: Path) -> None:
         """Name the directory; it is made by the first `lock()`."""
         self.state = state
         self._current = state / "current"
         self._generations = state / "generations"
         self._records = state / "records"
+        self._ended = threading.Event()
 
     def current(self) -> int | None:
         """Return the number of the generation in force; None before the first commit.
@@ -139,13 +145,14 @@ class Store:
         return self.state / "sources" / f"{sha256}.gz"
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the store for writing; waits for the writer before.
+    def lock(self, *, wait: bool = True) -> Iterator[None]:
+        """Hold the store for writing; waits for the writer before, unless it is told not to.
 
         Run by root, it takes on the directory's owner for the rest of the process, so that
         root's `blockd compile` leaves nothing that the service cannot write.
 
         Raises:
+            BusyError: the writer before is still at work, or `stop_waiting` was called.
             StoreError: the directory cannot be made or written, then or within the lock.
         """
         try:
@@ -155,14 +162,15 @@ class Store:
                     become_owner(self.state)
                     directory.mkdir(mode=0o750, exist_ok=True)
             become_owner(self.state)
-            handle = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            path = self.state / "lock"
+            handle = locking.opened(path)
         except OSError as error:
             raise StoreError(
                 f"{self.state}: cannot be written: {error.strerror};"
                 " choose another directory with --state, or run as its owner"
             ) from None
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            locking.take(handle, path, self.patience if wait else 0, self._ended)
             yield
         except OSError as error:
             raise StoreError(
@@ -170,6 +178,10 @@ class Store:
             ) from None
         finally:
             os.close(handle)
+
+    def stop_waiting(self) -> None:
+        """Have no thread wait for another writer any more: the process is to end."""
+        self._ended.set()
 
     def publish(self, record: Record, generation: Path) -> None:
         """Make a written generation current, under the lock.
@@ -225,9 +237,12 @@ def become_owner(directory: Path) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Put a file in place whole or not at all: write beside, sync, rename, sync the directory."""
     beside = path.with_name(f".{path.name}")
-    beside.write_bytes(content)
-    beside.chmod(0o640)
-    _sync(beside)
+    beside.unlink(missing_ok=True)
+    with beside.open("xb") as file:  # made anew: it follows no link, whoever owns the directory
+        os.fchmod(file.fileno(), 0o640)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     beside.replace(path)
     _sync(path.parent)
 

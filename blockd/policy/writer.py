@@ -4,7 +4,7 @@ The file is filled in key order within one transaction, which packs its pages de
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +14,13 @@ import msgspec
 
 from blockd import prefixes
 from blockd.errors import StoreError
-from blockd.policy import layout
-from blockd.watchlist import compile as compiling
+from blockd.policy import layout, rows
+from blockd.policy.packed import Packed
+from blockd.policy.revised import Revised
+from blockd.policy.rows import Numbers
+from blockd.policy.table import Rows
 from blockd.watchlist.compile import RuleSet, Slots
-from blockd.watchlist.model import NameEntry, PrefixEntry, Rule, Scope
+from blockd.watchlist.model import NameEntry, PrefixEntry
 
 _PAGE_SHARE = 4  # room for page heads and branches, in multiples of the content
 _LEAST_MAP = 16 << 20
@@ -37,7 +40,12 @@ Began = Mapping[tuple[str, str], Since]
 
 
 def write(
-    path: Path, number: int, rules: RuleSet, now: datetime | None = None, began: Began | None = None
+    path: Path,
+    number: int,
+    rules: RuleSet,
+    now: datetime | None = None,
+    began: Began | None = None,
+    packed: Packed | None = None,
 ) -> str:
     """Write the generation file and return the digest of what it enforces.
 
@@ -47,6 +55,8 @@ def write(
         rules: what it holds.
         now: the time of the commit; None: 1970, for what nobody will ask.
         began: since when platforms that were in force before are so; all others begin now.
+        packed: the names, for a caller that has them so, with the numbers of `numbers_of`; those
+            of `rules` are not looked at then.
 
     Returns:
         SHA-256 over keys, values and rules. Lines and places do not enter it: moving an
@@ -55,9 +65,9 @@ def write(
     Raises:
         StoreError: the file cannot be written; what to free or allow.
     """
-    size = sum(64 + len(name) for keys in (rules.names, rules.between) for name in keys)
     shadow = rules.shadow
-    size += sum(64 + len(name) for name in shadow.names)
+    size = packed.octets() if packed is not None else _room(rules.names) + _room(rules.between)
+    size += _room(shadow.names)
     size += 192 * (len(rules.prefixes) + len(shadow.prefixes))
     size += 1024 * (len(rules.rules) + len(shadow.rules))
     begins = Since(number, int(now.timestamp()) if now else 0)
@@ -74,7 +84,7 @@ def write(
             metasync=False,
         )
         try:
-            _fill(env, number, rules, digest.update)
+            _fill(env, number, rules, packed, digest.update)
             _note(env, rules, begins, began or {})
         finally:
             env.close()
@@ -85,19 +95,20 @@ def write(
     return digest.hexdigest()
 
 
+def numbers_of(rules: RuleSet) -> Numbers:
+    """Return the numbers that rules have in a generation."""
+    return Numbers((*rules.rules, *rules.shadow.rules))
+
+
 def _fill(
-    env: lmdb.Environment, number: int, rules: RuleSet, digest: Callable[[bytes], None]
+    env: lmdb.Environment,
+    number: int,
+    rules: RuleSet,
+    packed: Packed | None,
+    digest: Callable[[bytes], None],
 ) -> None:
     every = (*rules.rules, *rules.shadow.rules)
-    numbers = {rule: place for place, rule in enumerate(every)}
-    by_identity: dict[int, int] = {}
-
-    def number_of(rule: Rule) -> int:
-        # Hashing a rule visits all its fields; a feed asks a million times for the same one.
-        known = by_identity.get(id(rule))
-        if known is None:
-            known = by_identity[id(rule)] = numbers[rule]
-        return known
+    numbers = numbers_of(rules)
 
     def rule_rows() -> Iterator[tuple[bytes, bytes]]:
         for place, rule in enumerate(every):
@@ -105,32 +116,22 @@ def _fill(
             digest(msgspec.msgpack.encode(msgspec.structs.replace(rule, line=0)))
             yield layout.NUMBER.pack(place), packed
 
-    def name_rows(
-        names: dict[bytes, NameEntry | Slots], between: Iterable[bytes]
-    ) -> Iterator[tuple[bytes, bytes]]:
-        one, known = layout.ONE.pack, names.get
-        for name in sorted([*names, *between]):
-            slots = known(name)
-            if slots is None:
-                value = layout.BETWEEN
-            elif isinstance(slots, NameEntry) and slots.scope is Scope.SUBTREE:
-                value = one(number_of(slots.rule), slots.line)
-            else:
-                value = _pack_slots(slots, number_of)
-            digest(name + b"\0" + value[:4] + value[8:12])
-            yield name, value
+    def name_rows(found: Iterable[Rows]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
+        for batch, values in found:
+            digest(rows.enforced(batch, values))
+            yield zip(batch, values, strict=True)
 
     def prefix_rows(entries: Sequence[PrefixEntry]) -> Iterator[tuple[bytes, bytes]]:
         for entry in entries:
             key = layout.pack_prefix(entry.prefix)
-            value = layout.ONE.pack(number_of(entry.rule), entry.line)
+            value = layout.ONE.pack(numbers.of(entry.rule), entry.line)
             digest(key + value[:4])
             yield key, value
 
     def range_rows(entries: Sequence[PrefixEntry]) -> Iterator[tuple[bytes, bytes]]:
         # They follow from the prefixes, and so does the digest.
         packed = {
-            entry.prefix: layout.ONE.pack(number_of(entry.rule), entry.line) for entry in entries
+            entry.prefix: layout.ONE.pack(numbers.of(entry.rule), entry.line) for entry in entries
         }
         return map(layout.pack_range, prefixes.flatten(packed))
 
@@ -140,18 +141,19 @@ def _fill(
         len(shadow.names), len(shadow.prefixes),
     )  # fmt: skip
     with env.begin(write=True) as transaction:
-        for name, rows in (
-            (layout.RULES, rule_rows()),
-            (layout.NAMES, name_rows(rules.names, rules.between)),
-            (layout.PREFIXES, prefix_rows(rules.prefixes)),
-            (layout.RANGES, range_rows(rules.prefixes)),
-            (layout.SHADOW_NAMES, name_rows(shadow.names, ())),
-            (layout.SHADOW_PREFIXES, prefix_rows(shadow.prefixes)),
-            (layout.SHADOW_RANGES, range_rows(shadow.prefixes)),
+        for table, content in (
+            (layout.RULES, (rule_rows(),)),
+            (layout.NAMES, name_rows(_batches(rules.names, rules.between, numbers, packed))),
+            (layout.PREFIXES, (prefix_rows(rules.prefixes),)),
+            (layout.RANGES, (range_rows(rules.prefixes),)),
+            (layout.SHADOW_NAMES, name_rows(_batches(shadow.names, (), numbers))),
+            (layout.SHADOW_PREFIXES, (prefix_rows(shadow.prefixes),)),
+            (layout.SHADOW_RANGES, (range_rows(shadow.prefixes),)),
         ):
-            database = env.open_db(name, txn=transaction)
+            database = env.open_db(table, txn=transaction)
             with transaction.cursor(database) as cursor:
-                cursor.putmulti(rows, append=True)
+                for batch in content:
+                    cursor.putmulti(batch, append=True)
         database = env.open_db(layout.ABOUT, txn=transaction)
         transaction.put(layout.GENERATION, msgspec.json.encode(about), db=database)
 
@@ -173,11 +175,19 @@ def _note(env: lmdb.Environment, rules: RuleSet, begins: Since, began: Began) ->
             )
 
 
-def _pack_slots(slots: NameEntry | Slots, number: Callable[[Rule], int]) -> bytes:
-    """Return the stored value of a name whose subtree is not decided as one."""
-    itself, below = compiling.slots(slots)
-    return layout.TWO.pack(*_slot(itself, number), *_slot(below, number))
+def _batches(
+    names: Mapping[bytes, NameEntry | Slots],
+    between: Iterable[bytes],
+    numbers: Numbers,
+    packed: Packed | None = None,
+) -> Iterator[Rows]:
+    if isinstance(names, Revised):
+        return names.batches(between, numbers)
+    return (packed or Packed(names, between, numbers)).rest()
 
 
-def _slot(entry: NameEntry | None, number: Callable[[Rule], int]) -> tuple[int, int]:
-    return (layout.NONE, 0) if entry is None else (number(entry.rule), entry.line)
+def _room(names: Collection[bytes]) -> int:
+    """Return about how many octets the rows of names take."""
+    if isinstance(names, Revised):
+        return 2 * names.table.octets() + _room(names.changes)
+    return 64 * len(names) + sum(map(len, names))

@@ -1,44 +1,42 @@
 """From parsed sources to a rule set: what is in force on a day, each conflict decided.
 
-Pure, and independent of the order in which sources and entries come. Where two entries say
-something about the same name, an exception wins, then the more exact scope, then the earlier
-place (source, line). Between sources that have an order, `zones` decides first.
+Pure, and independent of the order in which sources and entries come. What decides between several
+entries for one key is `conflicts`' business; between sources that have an order, `zones` decides
+first. How the rule set follows from the last one where little changed is `policy.revise`'s, which
+shares the steps that stand here.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from operator import attrgetter
-from typing import NamedTuple
+from itertools import islice
+from operator import attrgetter, itemgetter
 
 from msgspec import Struct
 
-from blockd import names
 from blockd.prefixes import Prefix
-from blockd.watchlist import zones
-from blockd.watchlist.model import (
-    Expiry,
-    Issue,
-    NameEntry,
-    Origin,
-    Parsed,
-    PrefixEntry,
-    Rule,
-    Scope,
-    Severity,
-)
+from blockd.watchlist import alone, conflicts, repeats, zones
+from blockd.watchlist.conflicts import Slots, slots
+from blockd.watchlist.model import Expiry, Issue, NameEntry, Parsed, PrefixEntry, Rule
+
+__all__ = ["RuleSet", "Shadow", "Slots", "compile_rules", "slots"]
 
 MOST_SHOWN = 10
 """Platforms that are named of those whose last day is the same."""
 
+_BATCH = 4096  # entries that are looked at together
 _RULE_OF = attrgetter("rule")
+_NAME_OF = itemgetter(0)
+
+Counted = Sequence[tuple[Rule, int]]
+"""The rules of one source, each with the number of its entries."""
 
 
-class Slots(NamedTuple):
-    """Which entry decides about a name itself, and which about the names below it."""
+class Rivals(Struct, frozen=True):
+    """All entries in force, ranked, of the names and prefixes for which there are several."""
 
-    itself: NameEntry | None
-    below: NameEntry | None
+    names: dict[bytes, list[NameEntry]] = {}
+    prefixes: dict[Prefix, list[PrefixEntry]] = {}
 
 
 class Shadow(Struct, frozen=True):
@@ -46,8 +44,9 @@ class Shadow(Struct, frozen=True):
 
     rules: tuple[Rule, ...] = ()
     """Sorted as those of the rule set, behind which they are numbered."""
-    names: dict[bytes, NameEntry | Slots] = {}
+    names: Mapping[bytes, NameEntry | Slots] = {}
     prefixes: tuple[PrefixEntry, ...] = ()
+    rivals: Rivals = Rivals()
 
 
 class RuleSet(Struct, frozen=True, kw_only=True):
@@ -55,7 +54,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
 
     rules: tuple[Rule, ...]
     """Every rule with an entry in force, sorted; their places are their numbers."""
-    names: dict[bytes, NameEntry | Slots]
+    names: Mapping[bytes, NameEntry | Slots]
     """Wire name to its entry, or to its slots where the name and those below differ."""
     between: frozenset[bytes]
     """Names without an entry that lie between a blocked name and an exception below it."""
@@ -72,6 +71,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     issues: tuple[Issue, ...]
     """Warnings about names and prefixes that several sources list."""
     shadow: Shadow = Shadow()
+    rivals: Rivals = Rivals()
 
     @property
     def changes_on(self) -> date | None:
@@ -79,203 +79,188 @@ class RuleSet(Struct, frozen=True, kw_only=True):
         return self.expiries[0].last_day + timedelta(days=1) if self.expiries else None
 
 
-def slots(entry: NameEntry | Slots) -> Slots:
-    """Return the slots that an entry of `RuleSet.names` fills."""
-    if isinstance(entry, Slots):
-        return entry
-    scope = entry.scope
-    return Slots(
-        entry if scope is not Scope.BELOW else None, entry if scope is not Scope.EXACT else None
-    )
+class Standing(Struct, frozen=True):
+    """Which rules count on a day, by their identities, and what follows from that."""
+
+    in_force: frozenset[int]
+    idle: frozenset[int]
+    """Not enforced, but matched and counted."""
+    shadowed: int
+    expired: int
+    expiries: tuple[Expiry, ...]
 
 
-def compile_rules(sources: Sequence[Parsed], today: date) -> RuleSet:
+def compile_rules(
+    sources: Sequence[Parsed], today: date, counts: Sequence[Counted] | None = None
+) -> RuleSet:
     """Return what is in force on a day (UTC) according to the sources.
 
     An entry is in force until the end of its `expires` day. Duplicates within one source are
     that parser's to report; those between sources are reported here, as warnings.
+
+    Args:
+        sources: parsed and guarded.
+        today: the day.
+        counts: what `counted` gives of each, for a caller that has it.
     """
-    in_force, idle, counts, expiries = _in_force(sources, today)
-    shadow = _shadow(sources, idle)
-    sources, zone_issues = zones.in_order(sources, in_force)
-    chosen, issues = _chosen(sources, in_force)
-    prefixes, prefix_issues = _prefixes(sources, in_force)
-    rules = _rules(chosen, prefixes)
+    if counts is None:
+        counts = [counted(source) for source in sources]
+    standing = standing_of((each for source in counts for each in source), today)
+    shadow = _shadow(sources, standing.idle)
+    sources, zone_issues = zones.in_order(sources, standing.in_force)
+    chosen, rivals = _chosen(sources, standing.in_force)
+    prefixes, prefix_rivals = decided_prefixes(
+        entry
+        for source in sources
+        for entry in source.prefixes
+        if id(entry.rule) in standing.in_force
+    )
     between: frozenset[bytes] = frozenset()
+    rules = ordered(deciding_rules(chosen.values(), prefixes))
     if any(rule.allow for rule in rules):
-        between = _open_paths(chosen)
+        between = alone.open_paths(
+            [name for name, entry in chosen.items() if alone.excepts(entry)], chosen
+        )
+    both = Rivals(rivals, prefix_rivals)
     return RuleSet(
         rules=rules,
         names=chosen,
         between=between,
         listed=len(chosen),
         prefixes=prefixes,
-        shadowed=counts["shadowed"],
-        expired=counts["expired"],
-        expiries=expiries,
-        issues=tuple(sorted([*issues, *prefix_issues, *zone_issues])),
+        shadowed=standing.shadowed,
+        expired=standing.expired,
+        expiries=standing.expiries,
+        issues=tuple(sorted([*warnings(both), *zone_issues])),
         shadow=shadow,
+        rivals=both,
     )
 
 
-def _chosen(
-    sources: Sequence[Parsed], in_force: Collection[int]
-) -> tuple[dict[bytes, NameEntry | Slots], list[Issue]]:
-    """Return each name with what decides about it, and warnings about what lost."""
-    chosen: dict[bytes, NameEntry | Slots] = {}
-    rivals: dict[bytes, list[NameEntry]] = {}
-    for source in sources:
-        for entry in source.names:
-            if id(entry.rule) not in in_force:
-                continue
-            earlier = chosen.setdefault(entry.name, entry)
-            if earlier is not entry:
-                rivals.setdefault(entry.name, [earlier]).append(entry)  # type: ignore[list-item]  # Slots come only below
-    issues: list[Issue] = []
-    for name, entries in rivals.items():
-        entries.sort(key=_rank)
-        itself = next((e for e in entries if e.scope is not Scope.BELOW), None)
-        entries_below = sorted(entries, key=_rank_below)
-        below = next((e for e in entries_below if e.scope is not Scope.EXACT), None)
-        if itself is not None and itself is below:
-            chosen[name] = itself
-        else:
-            chosen[name] = Slots(itself, below)
-        issues.extend(_twice(names.to_text(name), entries))
-    return chosen, issues
-
-
-def _shadow(sources: Sequence[Parsed], idle: Collection[int]) -> Shadow:
-    """Return what would be blocked if it were enforced; exceptions among it would block nothing."""
-    if not idle:
-        return Shadow()
-    chosen, _ = _chosen(sources, idle)
-    prefixes, _ = _prefixes(sources, idle)
-    return Shadow(_rules(chosen, prefixes), chosen, prefixes)
-
-
-def _rules(
-    chosen: dict[bytes, NameEntry | Slots], prefixes: Iterable[PrefixEntry]
-) -> tuple[Rule, ...]:
-    """Return every rule that decides about something, sorted."""
-    used = {id(entry.rule): entry.rule for entry in prefixes}
-    for entry in chosen.values():
-        if isinstance(entry, Slots):
-            used.update((id(slot.rule), slot.rule) for slot in entry if slot is not None)
-        else:
-            used[id(entry.rule)] = entry.rule
-    return tuple(sorted(set(used.values()), key=lambda rule: (rule.source, rule.id, rule.line)))
-
-
-def _open_paths(chosen: dict[bytes, NameEntry | Slots]) -> frozenset[bytes]:
-    """Mark every blocked name above an exception as standing alone.
-
-    NXDOMAIN for such a name would say that nothing exists below it, and a resolver that
-    follows RFC 8020 would cut off the exception.
-
-    Returns:
-        Those of the names that have no entry themselves.
-    """
-    excepted = [
-        name
-        for name, entry in chosen.items()
-        if any(slot is not None and slot.rule.allow for slot in slots(entry))
-    ]
-    between: set[bytes] = set()
-    for name in excepted:
-        is_blocked = False
-        for ancestor in reversed(list(names.suffixes(name))[1:]):
-            entry = chosen.get(ancestor)
-            if entry is None:
-                if is_blocked:
-                    between.add(ancestor)
-                continue
-            below = slots(entry).below
-            if below is not None:
-                is_blocked = not below.rule.allow
-            if isinstance(entry, NameEntry) and not entry.rule.allow:
-                chosen[ancestor] = slots(entry)  # two slots say that the name stands alone
-    return frozenset(between)
-
-
-def _rule_key(rule: Rule) -> tuple[str, int, str, str]:
-    # Places decide; the rest of the rule settles what hand-made rules without places say.
-    return rule.source, rule.line, rule.id, repr(rule)
-
-
-def _rank(entry: NameEntry) -> tuple[bool, bool, tuple[str, int, str, str], int]:
-    return not entry.rule.allow, entry.scope is not Scope.EXACT, _rule_key(entry.rule), entry.line
-
-
-def _rank_below(entry: NameEntry) -> tuple[bool, bool, tuple[str, int, str, str], int]:
-    return not entry.rule.allow, entry.scope is not Scope.BELOW, _rule_key(entry.rule), entry.line
-
-
-def _in_force(
-    sources: Iterable[Parsed], today: date
-) -> tuple[set[int], set[int], dict[str, int], tuple[Expiry, ...]]:
-    """Return the identities of the rules in force and in shadow, what is left out, expiries."""
+def counted(source: Parsed) -> Counted:
+    """Return the rules of a source with how many entries each has."""
     rules: dict[int, Rule] = {}
     entries_of: Counter[int] = Counter()
-    for source in sources:
-        for entries in (source.names, source.prefixes):
-            # A feed has a million entries and one rule: neither is looked at one by one.
-            identities = list(map(id, map(_RULE_OF, entries)))
-            entries_of.update(identities)
-            rules.update(zip(identities, map(_RULE_OF, entries), strict=True))
+    for entries in (source.names, source.prefixes):
+        # A feed has a million entries and one rule: neither is looked at one by one.
+        identities = list(map(id, map(_RULE_OF, entries)))
+        entries_of.update(identities)
+        rules.update(zip(identities, map(_RULE_OF, entries), strict=True))
+    return [(rule, entries_of[identity]) for identity, rule in rules.items()]
+
+
+def standing_of(rules: Iterable[tuple[Rule, int]], today: date) -> Standing:
+    """Return which rules count on a day, what is left out, and what leaves when."""
     in_force, idle = set(), set()
-    counts = {"shadowed": 0, "expired": 0}
+    shadowed = expired = 0
     ending: dict[date, Counter[str]] = {}
-    for identity, rule in rules.items():
-        count = entries_of[identity]
+    for rule, count in rules:
         if rule.expires is not None and rule.expires < today:
-            counts["expired"] += count
+            expired += count
             continue
         if rule.enforce:
-            in_force.add(identity)
+            in_force.add(id(rule))
         else:
-            counts["shadowed"] += count
+            shadowed += count
             if rule.allow:
                 continue  # what would not be blocked anyway
-            idle.add(identity)
+            idle.add(id(rule))
         if rule.expires is not None and rule.expires < date.max:  # there is no day after
             ending.setdefault(rule.expires, Counter())[rule.id] += count
     expiries = tuple(
         Expiry(day, those.total(), tuple(sorted(those)[:MOST_SHOWN]))
         for day, those in sorted(ending.items())
     )
-    return in_force, idle, counts, expiries
+    return Standing(frozenset(in_force), frozenset(idle), shadowed, expired, expiries)
 
 
-def _prefixes(
-    sources: Iterable[Parsed], in_force: Collection[int]
-) -> tuple[tuple[PrefixEntry, ...], list[Issue]]:
+def decided_prefixes(
+    entries: Iterable[PrefixEntry],
+) -> tuple[tuple[PrefixEntry, ...], dict[Prefix, list[PrefixEntry]]]:
+    """Return one entry a prefix, sorted by prefix, and all those of prefixes that have several."""
+    chosen: dict[Prefix, PrefixEntry] = {}
     rivals: dict[Prefix, list[PrefixEntry]] = {}
+    for entry in entries:
+        earlier = chosen.setdefault(entry.prefix, entry)
+        if earlier is not entry:
+            rivals.setdefault(entry.prefix, [earlier]).append(entry)
+    for prefix, several in rivals.items():
+        conflicts.rank_prefixes(several)
+        chosen[prefix] = several[0]
+    return tuple(chosen[prefix] for prefix in sorted(chosen)), rivals
+
+
+def deciding_rules(
+    chosen: Iterable[NameEntry | Slots], prefixes: Iterable[PrefixEntry]
+) -> Iterable[Rule]:
+    """Return every rule that decides about something, some of them perhaps more than once."""
+    rules = {id(entry.rule): entry.rule for entry in prefixes}
+    entries = iter(chosen)
+    while batch := list(islice(entries, _BATCH)):
+        try:
+            listed = list(map(_RULE_OF, batch))
+        except AttributeError:  # slots are among them
+            listed = [
+                slot.rule
+                for entry in batch
+                for slot in (entry if isinstance(entry, Slots) else (entry,))
+                if slot is not None
+            ]
+        rules.update(zip(map(id, listed), listed, strict=True))
+    return rules.values()
+
+
+def ordered(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Return rules in the order of their numbers, equal ones once."""
+    return tuple(sorted(set(rules), key=lambda rule: (rule.source, rule.id, rule.line)))
+
+
+def warnings(rivals: Rivals) -> list[Issue]:
+    """Return warnings about entries of other sources that say what counts already."""
+    return repeats.warnings(rivals.names, rivals.prefixes)
+
+
+def _chosen(
+    sources: Sequence[Parsed], counting: Collection[int]
+) -> tuple[dict[bytes, NameEntry | Slots], dict[bytes, list[NameEntry]]]:
+    """Return each name with what decides about it, and the entries of names with several."""
+    chosen: dict[bytes, NameEntry | Slots] = {}
+    rivals: dict[bytes, list[NameEntry]] = {}
     for source in sources:
-        for entry in source.prefixes:
-            if id(entry.rule) in in_force:
-                rivals.setdefault(entry.prefix, []).append(entry)
-    issues: list[Issue] = []
-    chosen = []
-    for prefix in sorted(rivals):
-        entries = sorted(
-            rivals[prefix], key=lambda e: (not e.rule.allow, _rule_key(e.rule), e.line)
-        )
-        chosen.append(entries[0])
-        if len(entries) > 1:
-            issues.extend(_twice(str(prefix), entries))
-    return tuple(chosen), issues
+        entries = _counting(source.names, counting)
+        # Nearly every source has each name once, and nearly all of them for itself.
+        fresh = dict(zip(map(_NAME_OF, entries), entries, strict=True))
+        if len(fresh) == len(entries) and chosen.keys().isdisjoint(fresh):
+            if chosen:
+                chosen.update(fresh)
+            else:
+                chosen = fresh
+            continue
+        del fresh
+        for entry in entries:
+            earlier = chosen.setdefault(entry.name, entry)
+            if earlier is not entry:
+                rivals.setdefault(entry.name, [earlier]).append(entry)  # type: ignore[list-item]  # Slots come only below
+    for name, several in rivals.items():
+        conflicts.rank(several)
+        chosen[name] = conflicts.deciding(several)
+    return chosen, rivals
 
 
-def _twice(what: str, entries: Sequence[NameEntry] | Sequence[PrefixEntry]) -> list[Issue]:
-    """Warn about entries of other sources that say the same as the first of them."""
-    first, *rest = entries
-    return [
-        Issue(
-            Origin(entry.rule.source, entry.line),
-            Severity.WARNING,
-            f"{what} is listed at {Origin(first.rule.source, first.line)} too; that entry counts",
-        )
-        for entry in rest
-        if entry.rule.source != first.rule.source and entry.rule.allow == first.rule.allow
-    ]
+def _counting(entries: list[NameEntry], counting: Collection[int]) -> list[NameEntry]:
+    """Return the entries whose rules count."""
+    if set(map(id, map(_RULE_OF, entries))).issubset(counting):
+        return entries
+    return [entry for entry in entries if id(entry.rule) in counting]
+
+
+def _shadow(sources: Sequence[Parsed], idle: Collection[int]) -> Shadow:
+    """Return what would be blocked if it were enforced; exceptions among it would block nothing."""
+    if not idle:
+        return Shadow()
+    chosen, rivals = _chosen(sources, idle)
+    prefixes, prefix_rivals = decided_prefixes(
+        entry for source in sources for entry in source.prefixes if id(entry.rule) in idle
+    )
+    rules = ordered(deciding_rules(chosen.values(), prefixes))
+    return Shadow(rules, chosen, prefixes, Rivals(rivals, prefix_rivals))

@@ -71,7 +71,7 @@ def _files(table: SourceSection, spool: str) -> tuple[Sequence[Path], list[Issue
     if table.url is None:
         return sources.find([table.path])
     path = spooled(spool, table.url)
-    if not path.exists():
+    if not _is_there(path):
         raise ListError(
             f"{table.url}: was never fetched, or not into {spool}: run `blockd fetch`"
             " (or start blockd-fetch.service)"
@@ -102,7 +102,7 @@ def _terms(table: SourceSection) -> Terms:
 
 def _signed(table: SourceSection, file: Path, content: bytes, place: str) -> Signed:
     path = file.with_name(file.name + SUFFIX)
-    if not path.exists():
+    if not _is_there(path):
         raise ListError(
             f"{place}: is not signed: there is no {path}, and [[list.source]] key asks for one;"
             " nothing of it was read"
@@ -111,3 +111,11 @@ def _signed(table: SourceSection, file: Path, content: bytes, place: str) -> Sig
         return verified(content, sources.read(path), table)
     except SignatureError as error:
         raise ListError(f"{place}: its signature is refused: {error}; nothing was read") from None
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file; in a directory that is closed, reading it says so."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True

@@ -15,10 +15,12 @@ from blockd.config import GuardSection
 from blockd.errors import BlockdError, GuardError, ListError, NameFormError
 from blockd.prefixes import Prefix
 from blockd.terms import Required
-from blockd.watchlist.model import Issue, NameEntry, Origin, Parsed, PrefixEntry, Rule, Severity
+from blockd.watchlist.model import Issue, NameEntry, Parsed, PrefixEntry, Rule, Severity
 from blockd.watchlist.never import Exceptions, Never
 
 _ROOT = b""
+
+_MOST_SAID = 20  # errors of a source that cannot be a list, in the sentence that refuses it
 
 NOTHING, NONE = Never(), Exceptions()
 
@@ -108,7 +110,9 @@ class Refusal(Struct, frozen=True):
     blame: Blame
     source: str
     message: str
-    """A sentence; the single issues are the source's."""
+    """A sentence, which quotes the first issue."""
+    brief: str
+    """The same without, for whoever has seen the issues."""
 
     def error(self) -> BlockdError:
         """Return the error that carries the sentence and the exit status."""
@@ -125,9 +129,9 @@ def inspect(
 ) -> Parsed:
     """Return the source with the guard's objections among its issues.
 
-    From a feed the entries objected to are dropped; a native source keeps them, since it is
-    refused whole. Exceptions may be wide, since they block nothing; but not the root, which
-    would switch everything off.
+    From a feed the entries objected to are dropped, and a line of them is one issue; a native
+    source keeps them, since it is refused whole. Exceptions may be wide, since they block
+    nothing; but not the root, which would switch everything off.
     """
     bad_names = [
         entry
@@ -147,28 +151,40 @@ def inspect(
     if not (bad_names or bad_prefixes or touching or silent):
         return parsed
     objections: list[tuple[NameEntry | PrefixEntry, str]] = [
-        *((entry, _name_objection(entry.name)) for entry in bad_names),
+        *((entry, "") for entry in bad_names),  # a million sentences take room, and few are kept
         *bad_prefixes,
     ]
     already = {id(entry) for entry, _ in objections}
     objections += [each for each in touching if id(each[0]) not in already]
-    issues = [
-        Issue(Origin(parsed.source, entry.line), Severity.GUARD, objection)
-        for entry, objection in objections
-    ]
-    issues += [
-        Issue(rule.origin, Severity.GUARD, f"says no {' and no '.join(lacking)}, which [guard]"
-              " require asks for; write it, or write it under [list] for all")
-        for rule, lacking in silent
-    ]  # fmt: skip
-    inspected = msgspec.structs.replace(parsed, issues=sorted([*parsed.issues, *issues]))
+    inspected = msgspec.structs.replace(
+        parsed,
+        issues=list(parsed.issues),
+        counted=dict(parsed.counted),
+        unsupported=dict(parsed.unsupported),
+        mixed=dict(parsed.mixed),
+    )
+    noted: set[int] = set()
+    for entry, objection in objections:
+        if parsed.feed:
+            if entry.line in noted:
+                continue
+            noted.add(entry.line)
+            _count_once(inspected, entry.line)
+        sentence = objection
+        if not sentence and isinstance(entry, NameEntry) and inspected.keeps(Severity.GUARD):
+            sentence = _name_objection(entry.name)
+        inspected.note(entry.line, Severity.GUARD, sentence)
+    for rule, lacking in silent:
+        sentence = (
+            f"says no {' and no '.join(lacking)}, which [guard] require asks for; write it, or"
+            " write it under [list] for all"
+        )
+        inspected.note(rule.line, Severity.GUARD, sentence)
+    inspected.issues.sort()
     if parsed.feed:
         dropped = {id(entry) for entry, _ in objections}
         inspected.names = [entry for entry in parsed.names if id(entry) not in dropped]
         inspected.prefixes = [entry for entry in parsed.prefixes if id(entry) not in dropped]
-        # A line counts once: a line that already had an issue was no entry line.
-        counted = {issue.origin.line for issue in parsed.issues}
-        inspected.entries -= len({entry.line for entry, _ in objections} - counted)
     return inspected
 
 
@@ -178,13 +194,15 @@ def judge(parsed: Parsed, limits: GuardSection) -> Refusal | None:
     A native source may have no error and no objection. A feed may have bad entries, the
     guard's objections among them, up to the budget's share of its entries, good and bad.
     """
-    bad = list(parsed.errors())
-    errors = [issue for issue in bad if issue.severity is Severity.ERROR]
-    blame, said = Blame.LIST, ""
+    bad, errors = parsed.bad, parsed.counted.get(Severity.ERROR, 0)
+    blame, said, quoted = Blame.LIST, "", ""
     if parsed.refused:
-        said = "; ".join(_at(issue) for issue in errors) or "it cannot be a list"
+        said = "it cannot be a list"
+        kept = [issue for issue in parsed.issues if issue.severity is Severity.ERROR]
+        quoted = "; ".join(map(_at, kept[:_MOST_SAID])) or said
+        quoted += f"; and {errors - _MOST_SAID} more" if errors > _MOST_SAID else ""
     elif parsed.feed:
-        said = _over_budget(parsed, bad, limits)
+        said, quoted = _over_budget(parsed, bad, limits)
         lacking = [] if said else _lacking(parsed, limits)
         if lacking:
             blame = Blame.GUARD
@@ -193,11 +211,14 @@ def judge(parsed: Parsed, limits: GuardSection) -> Refusal | None:
                 " say it in the feed's [[list.source]] table"
             )
     elif errors:
-        said = _counted(errors, "error", "errors")
+        said, quoted = _counted(parsed, errors, "error", "errors")
     elif bad:
         blame = Blame.GUARD
-        said = _counted(bad, "entry that no list may hold", "entries that no list may hold")
-    return Refusal(blame, parsed.source, f"refused: {said}") if said else None
+        one, many = "entry that no list may hold", "entries that no list may hold"
+        said, quoted = _counted(parsed, bad, one, many)
+    if not said:
+        return None
+    return Refusal(blame, parsed.source, f"refused: {quoted or said}", f"refused: {said}")
 
 
 def _silent(parsed: Parsed, limits: GuardSection) -> list[tuple[Rule, list[Required]]]:
@@ -219,16 +240,27 @@ def _lacking(parsed: Parsed, limits: GuardSection) -> list[Required]:
     return [key for key in limits.require if key in found and key is not Required.EXPIRES]
 
 
-def _over_budget(parsed: Parsed, bad: list[Issue], limits: GuardSection) -> str:
-    lines = len({issue.origin.line for issue in bad})
+def _count_once(parsed: Parsed, line: int) -> None:
+    """Take a line of a feed out of what it is counted as: it is about to be counted again."""
+    sort = parsed.mixed.get(line)
+    if sort is None:
+        parsed.entries -= 1
+    elif sort in parsed.unsupported:
+        parsed.unsupported[sort] -= 1
+    else:
+        parsed.counted[Severity(sort)] -= 1
+    parsed.mixed[line] = Severity.GUARD
+
+
+def _over_budget(parsed: Parsed, lines: int, limits: GuardSection) -> tuple[str, str]:
+    """Return why a feed is refused for what it has of good and bad, and the same with a quote."""
     whole = parsed.entries + lines
     allowed = limits.budget.of(whole)
     if lines > allowed:
-        return (
-            f"{lines} of {whole} entries are bad, the first {_at(min(bad))}; a budget of"
-            f" {limits.budget} allows {allowed}: mend them, or raise [guard] budget"
-        )
-    return "" if parsed.names or parsed.prefixes else "no entry is left of it"
+        bad = f"{lines} of {whole} entries are bad"
+        rest = f"; a budget of {limits.budget} allows {allowed}: mend them, or raise [guard] budget"
+        return f"{bad}{rest}", f"{bad}, the first {_at(min(parsed.errors()))}{rest}"
+    return "" if parsed.names or parsed.prefixes else "no entry is left of it", ""
 
 
 def _name_objection(wire: bytes) -> str:
@@ -267,10 +299,12 @@ def _prefix_objection(prefix: Prefix, limits: GuardSection) -> str:
     return ""
 
 
-def _counted(issues: list[Issue], one: str, many: str) -> str:
-    if len(issues) == 1:
-        return f"1 {one}, {_at(issues[0])}"
-    return f"{len(issues)} {many}, the first {_at(min(issues))}"
+def _counted(parsed: Parsed, count: int, one: str, many: str) -> tuple[str, str]:
+    """Return how many issues there are, and the same with the first of them."""
+    first = _at(min(parsed.errors(), key=lambda issue: (issue.severity, issue)))
+    if count == 1:
+        return f"1 {one}", f"1 {one}, {first}"
+    return f"{count} {many}", f"{count} {many}, the first {first}"
 
 
 def _at(issue: Issue) -> str:

@@ -1,9 +1,10 @@
 """What a watched list consists of: entries, the rules they belong to, and issues.
 
-The types that every other room speaks of. No parsing, no decisions, no input or output.
+The types that every other room speaks of, and how many issues are kept of a source, so that what
+is wrong with a list takes no more memory than what is right. No parsing, no input or output.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
@@ -12,6 +13,14 @@ from msgspec import Struct
 
 from blockd.prefixes import Prefix
 from blockd.terms import Action, Basis, RouteType
+
+MOST_ISSUES = 1_000
+"""Issues of one severity, or of lines that are not taken, that are kept of a source."""
+
+MOST_KINDS = 100
+"""Kinds of such lines that are told apart; a list can have as many as it has lines."""
+
+_OTHER = "of other kinds"
 
 
 class Scope(IntEnum):
@@ -134,10 +143,13 @@ class Expiry(Struct, frozen=True, order=True):
 class Parsed(Struct, kw_only=True):
     """What a parser found in one source; nothing in it is judged yet.
 
-    `lines = entries + comments + blanks + len(issues)` is each line-based parser's promise:
-    a line counts once. A line with an issue counts as that one issue and not as an entry,
-    be it bad, or a duplicate that adds nothing, or one of several names of which only some
-    are wrong. The promise holds unless the source is refused whole.
+    `lines = entries + comments + blanks + faults` is each line-based parser's promise: a line
+    counts once. A line with an issue counts as that one issue and not as an entry, be it bad, or
+    a duplicate that adds nothing, or one of several names of which only some are wrong. The
+    promise holds unless the source is refused whole.
+
+    Issues are counted without end, and kept up to a bound: `faults` is `len(issues)` and what
+    `unkept` says. Whoever decides asks the counts; `issues` is for showing.
     """
 
     source: str
@@ -146,6 +158,13 @@ class Parsed(Struct, kw_only=True):
     names: list[NameEntry] = []
     prefixes: list[PrefixEntry] = []
     issues: list[Issue] = []
+    """The first `MOST_ISSUES` of each severity and of all that is `unsupported`, and besides the
+    first of each kind of that."""
+    counted: dict[Severity, int] = {}
+    """How many issues there are but for those of `unsupported`, kept or not."""
+    mixed: dict[int, str] = {}
+    """Lines that have an issue and list something all the same: as what each is counted, a
+    severity or a kind of `unsupported`."""
     refused: bool = False
     """The source as a whole cannot be a list: no budget lets it through."""
     format: str = ""
@@ -161,7 +180,79 @@ class Parsed(Struct, kw_only=True):
     taken."""
     unsupported: dict[str, int] = {}
     """Lines that are well formed and that blockd has nothing for, by kind; each is an issue."""
+    shown: dict[str, int] = {}
+    """How many of those are kept, by kind."""
+    shown_of_all: int = 0
+    """And of all kinds, of which a list can have many with many lines each."""
+
+    @property
+    def faults(self) -> int:
+        """How many issues there are, kept or not; of a feed: lines that have one."""
+        return sum(self.counted.values()) + sum(self.unsupported.values())
+
+    @property
+    def bad(self) -> int:
+        """How many of them are more than warnings."""
+        return self.counted.get(Severity.ERROR, 0) + self.counted.get(Severity.GUARD, 0)
 
     def errors(self) -> Iterable[Issue]:
-        """Yield the issues that are more than warnings."""
+        """Yield the kept issues that are more than warnings: the first ones, if there are any."""
         return (issue for issue in self.issues if issue.severity is not Severity.WARNING)
+
+    def keeps(self, severity: Severity) -> bool:
+        """Tell whether the next issue is kept, for callers whose sentences take time to write."""
+        return self.counted.get(severity, 0) < MOST_ISSUES
+
+    def note(self, line: int, severity: Severity, sentence: str, kind: str = "") -> str:
+        """Count an issue, and keep it if it is one of the first.
+
+        Args:
+            line: where; 0: the whole file.
+            severity: how much it weighs.
+            sentence: what is wrong.
+            kind: of what is not taken, see `unsupported`; empty: it is something else.
+
+        Returns:
+            As what it is counted, as `mixed` has it.
+        """
+        if kind:
+            kinds = self.unsupported
+            sort = kind if kind in kinds or len(kinds) < MOST_KINDS else _OTHER
+            kinds[sort] = kinds.get(sort, 0) + 1
+            kept = self.shown_of_all < MOST_ISSUES or sort not in self.shown
+            if kept:
+                self.shown[sort] = self.shown.get(sort, 0) + 1
+                self.shown_of_all += 1
+        else:
+            sort = severity
+            count = self.counted[severity] = self.counted.get(severity, 0) + 1
+            kept = count <= MOST_ISSUES
+        if kept:
+            self.issues.append(Issue(Origin(self.source, line), severity, sentence))
+        return sort
+
+    def unkept(self) -> Iterator[Issue]:
+        """Yield, for each sort of issues of which not all are kept, how many there are."""
+        several = [
+            (severity, _MANY[severity], n, MOST_ISSUES) for severity, n in self.counted.items()
+        ]
+        several += [
+            (Severity.WARNING, f"lines not taken: {kind}", n, self.shown.get(kind, 0))
+            for kind, n in self.unsupported.items()
+        ]
+        for severity, what, count, shown in several:
+            if count > shown:
+                first = f"the first {shown:,} are" if shown > 1 else "the first is"
+                sentence = f"{count:,} {what}; {first} shown"
+                yield Issue(Origin(self.source, 0), severity, sentence)
+
+    def told(self) -> list[Issue]:
+        """Return what to show of the issues, in order of lines."""
+        return sorted([*self.unkept(), *self.issues])
+
+
+_MANY = {
+    Severity.ERROR: "errors",
+    Severity.GUARD: "entries that no list may hold",
+    Severity.WARNING: "warnings",
+}

@@ -87,7 +87,7 @@ def find(paths: Sequence[str]) -> tuple[list[Path], list[Issue]]:
         if not lists:
             raise ListError(
                 f"{path}: holds no list file; put one there whose name ends in"
-                f" {', '.join(sorted(SUFFIXES))}"
+                f" {', '.join(sorted(SUFFIXES))}, or take it out of [list] paths"
             )
         for file in lists:
             found.setdefault(real[file], file)

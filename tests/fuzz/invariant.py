@@ -18,39 +18,22 @@ from blockd.resolver.reply import parse_reply
 from blockd.resolver.wire import Query
 from blockd.watchlist import formats
 from blockd.watchlist.compile import compile_rules
+from tests.lists import HEAD, allow, platform
 
-RULES = """\
-[[platform]]
-id = "plain"
-domains = ["listed.example", "=only.example", "*.below.example"]
-prefixes = ["198.18.77.0/24", "2001:db8:77::/48"]
-
-[[platform]]
-id = "led"
-domains = ["led.example"]
-action = "records"
-records = ["CNAME garden.test"]
-
-[[platform]]
-id = "held"
-domains = ["held.example"]
-action = "records"
-records = ["A 198.18.0.80", "MX 10 mail.example"]
-
-[[platform]]
-id = "silent"
-domains = ["silent.example"]
-action = "drop"
-
-[[platform]]
-id = "zero"
-domains = ["zero.example"]
-action = "zero"
-
-[[allow]]
-domains = ["good.listed.example"]
-reason = "a test"
-"""
+RULES = (
+    HEAD
+    + platform(
+        "plain", "listed.example", "=only.example", "*.below.example",
+        prefixes=["198.18.77.0/24", "2001:db8:77::/48"],
+    )
+    + platform("led", "led.example", action="records", records=["CNAME garden.test"])
+    + platform(
+        "held", "held.example", action="records", records=["A 198.18.0.80", "MX 10 mail.example"]
+    )
+    + platform("silent", "silent.example", action="drop")
+    + platform("zero", "zero.example", action="zero")
+    + allow("good.listed.example")
+)  # fmt: skip
 
 COOKIE = bytes(16)
 QUESTION = b"\3www\10unlisted\4test\0\0\x41\0\1"

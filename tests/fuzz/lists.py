@@ -78,7 +78,6 @@ def check(octets):
     if parsed.refused:
         assert parsed.issues
         return
-    issues = {issue.origin.line for issue in parsed.issues}
     for entry in (*parsed.names, *parsed.prefixes):
         assert 0 < entry.line <= parsed.lines
     for entry in parsed.names:
@@ -86,8 +85,9 @@ def check(octets):
     for entry in parsed.prefixes:
         assert prefixes.parse(str(entry.prefix)) == entry.prefix
     if parsed.feed:
-        assert len(issues) == len(parsed.issues)
-        counted = parsed.entries + parsed.comments + parsed.blanks + len(issues)
+        issues = {issue.origin.line for issue in parsed.issues}
+        assert len(issues) == len(parsed.issues) == parsed.faults
+        counted = parsed.entries + parsed.comments + parsed.blanks + parsed.faults
         assert counted == parsed.lines, (parsed, content)
 
 

@@ -81,6 +81,23 @@ def test_each_limit_is_named_with_how_far_it_is_passed():
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "blocked", "share"),
+    [
+        (1_000_000, 11, "less than 0.01 %"),
+        (1_000_000, 123, "0.0123 %"),
+        (1000, 1000, "100 %"),
+        (10_000, 99_949, "999 %"),
+        (10_000, 99_960, "1,000 %"),
+        (100, 1_000_000, "1,000,000 %"),
+    ],
+)
+def test_a_share_of_any_size_is_a_plain_number(before, blocked, share):
+    limits = GuardSection(max_added=Share(number=0))
+    (excess,) = beyond(Moved(before=before, blocked=blocked), Moved(), limits)
+    assert f"are in force, {share}; " in excess.sentence
+
+
 def test_a_number_is_a_limit_of_the_first_names_too():
     moved = Moved(before=0, blocked=6)
     assert not beyond(moved, Moved(), GuardSection())

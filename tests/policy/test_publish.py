@@ -30,7 +30,7 @@ from blockd.config import (
     Target,
 )
 from blockd.errors import ChangeError, ConfigError, GuardError, ListError, StoreError
-from blockd.policy import kept
+from blockd.policy import commit, kept
 from blockd.policy import publish as publishing
 from blockd.policy import record as records
 from blockd.policy import store as stores
@@ -147,6 +147,19 @@ def test_duplicates_across_sources_are_warnings_at_their_place(gateway):
         f"{path}:1: warning: a.example is listed at {place}:3 too; that entry counts"
     )
     assert gateway.blocked() == {"a.example", "c.example"}
+
+
+def test_however_many_lists_there_are_so_many_issues_are_handed_on_and_the_others_counted(
+    gateway, monkeypatch
+):
+    monkeypatch.setattr(commit, "MOST_ISSUES", 5)
+    for number in range(4):
+        gateway.write("a.example\na.example\n", f"feed{number}.txt")
+    whole = gateway.publish()
+    gateway.write("b.example\n", "other.txt")
+    assert (len(whole.issues), whole.more_issues) == (5, 2)
+    again = gateway.publish()
+    assert (again.issues, again.more_issues) == (whole.issues, 2)
 
 
 def state_of(store):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from blockd.errors import NoPolicyError, StoreError
+from blockd.errors import BusyError, NoPolicyError, StoreError
 from blockd.policy import store as stores
 from blockd.policy.record import Record, SourceRecord
 from blockd.policy.store import KEPT, Store, digest, write_whole
@@ -200,6 +200,16 @@ def test_a_second_writer_waits_for_the_first(store):
         assert not entered.wait(0.05)
     assert entered.wait(10)
     second.join(10)
+
+
+def test_a_writer_that_does_not_end_is_not_waited_for_for_ever(store, monkeypatch):
+    monkeypatch.setattr(Store, "patience", 0.05)
+    with store.lock():
+        assert stat.S_IMODE((store.state / "lock").stat().st_mode) == 0o600
+        for wait in (True, False):
+            with pytest.raises(BusyError, match="another process holds"), store.lock(wait=wait):
+                pass
+    assert commit(store) == 1
 
 
 def test_readers_do_not_wait_for_a_writer(store):

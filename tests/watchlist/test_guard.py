@@ -13,7 +13,7 @@ from blockd.terms import Required
 from blockd.watchlist import formats, guard
 from blockd.watchlist.formats import parse
 from blockd.watchlist.guard import Blame
-from blockd.watchlist.model import NameEntry, Parsed, Rule, Scope, Severity
+from blockd.watchlist.model import MOST_ISSUES, NameEntry, Parsed, Rule, Scope, Severity
 from blockd.watchlist.override import agreed
 
 LIMITS = GuardSection()
@@ -178,6 +178,48 @@ def test_the_budget_of_a_feed(case, line, suffixes):
     if refusal:
         assert refusal.blame is Blame.LIST
         assert isinstance(refusal.error(), ListError)
+
+
+def test_objections_are_counted_without_end_and_kept_up_to_a_bound(suffixes):
+    bad, good = 3 * MOST_ISSUES, 5 * MOST_ISSUES
+    content = b"".join(b"toplevel%dx\n" % n for n in range(bad))
+    content += b"".join(b"a%d.example\n" % n for n in range(good))
+    inspected = guard.inspect(formats.parse(content, "f.txt"), LIMITS, suffixes)
+    assert (inspected.entries, inspected.faults, inspected.bad) == (good, bad, bad)
+    assert len(inspected.issues) == MOST_ISSUES
+    refusal = guard.judge(inspected, LIMITS)
+    assert refusal.message.startswith("refused: 3000 of 8000 entries are bad, the first at line 1:")
+    assert refusal.brief.startswith("refused: 3000 of 8000 entries are bad; a budget of 1%")
+
+
+def test_a_line_with_several_faults_counts_once_as_the_gravest(suffixes):
+    """Of these lines each lists something, has an issue, and is objected to."""
+    content = b"0.0.0.0 com b..example\n0.0.0.0 a.example\n0.0.0.0 a.example co.uk uk\n"
+    parsed = formats.parse(content, "f.hosts", "hosts")
+    assert (parsed.counted, parsed.entries) == ({Severity.ERROR: 1, Severity.WARNING: 1}, 1)
+    inspected = guard.inspect(parsed, LIMITS, suffixes)
+    assert (inspected.faults, inspected.bad, inspected.entries) == (2, 2, 1)
+    assert parsed.faults == 2
+    assert parsed.bad == 1
+
+
+def test_however_many_names_a_line_has_it_is_one_issue(suffixes):
+    lines, each = 3, MOST_ISSUES
+    content = b"".join(
+        b"0.0.0.0 %s\n" % b" ".join(b"toplevel%dx%dx" % (line, n) for n in range(each))
+        for line in range(lines)
+    )
+    inspected = guard.inspect(formats.parse(content, "f.hosts", "hosts"), LIMITS, suffixes)
+    assert (inspected.bad, len(inspected.issues), inspected.entries) == (lines, lines, 0)
+    assert [issue.origin.line for issue in inspected.issues] == [1, 2, 3]
+    assert not inspected.names
+
+
+def test_errors_of_a_native_file_are_all_counted():
+    number = MOST_ISSUES + 7
+    parsed = native(domains=[f"{n}..example" for n in range(number)])
+    assert len(parsed.issues) == MOST_ISSUES
+    assert guard.judge(parsed, LIMITS).message.startswith(f"refused: {number} errors, the first ")
 
 
 def test_a_whole_file_problem_is_refused_whatever_the_budget():

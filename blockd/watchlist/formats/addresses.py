@@ -14,13 +14,12 @@ from typing import NamedTuple
 from blockd import prefixes
 from blockd.errors import NameFormError, PrefixFormError
 from blockd.prefixes import WIDTH, Prefix
+from blockd.watchlist.formats import address_runs
+from blockd.watchlist.formats.address_runs import END, OCTET
 from blockd.watchlist.formats.entry import name_entry, shown
 from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
 from blockd.watchlist.model import Parsed, Rule
-
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_END = r"(?:[ \t]++[#;][^\n]*+|[ \t]*+\r?)\n"
 
 _COMMENT = re.compile(r"(?:^|\s)[#;].*", re.DOTALL)
 _ADDRESS = r"[0-9a-fA-F:.]*[0-9a-fA-F:]"
@@ -29,6 +28,9 @@ _BEGIN = frozenset("0123456789[")
 _BARE = re.compile(r"[0-9a-fA-F:./-]+")
 _COLUMNS = re.compile(r"start[\t ]+end[\t ]", re.IGNORECASE)
 
+
+_SHORT = 1000
+"""Characters of a run of IPv4 addresses that may be one of few lines, the families taking turns."""
 
 _NUMBERS = {"": 32, **{str(number): number for number in range(256)}}
 _prefix: Callable[[tuple[int, int, int]], Prefix] = partial(tuple.__new__, Prefix)
@@ -63,9 +65,9 @@ class Ordinary(NamedTuple):
         return found.end(), True
 
 
-def ordinary(before: str = "", after: str = _END) -> Ordinary:
+def ordinary(before: str = "", after: str = END) -> Ordinary:
     """Return the shape of lines with certain texts, regular expressions, around an address."""
-    one = rf"{before}({_OCTET})\.({_OCTET})\.({_OCTET})\.({_OCTET})(?:/(3[0-2]|[12]?\d))?{after}"
+    one = rf"{before}({OCTET})\.({OCTET})\.({OCTET})\.({OCTET})(?:/(3[0-2]|[12]?\d))?{after}"
     return Ordinary(re.compile(rf"(?:{one}){{1,1000}}", re.ASCII), re.compile(one, re.ASCII))
 
 
@@ -77,10 +79,20 @@ def parse(text: str, source: str) -> Parsed:
         source: its path, for the origins and the rule's id.
     """
     feed = Feed(source, "addresses")
-    shape = ordinary()
-    return feed.read(
-        text, lambda line: meaning(line, feed.rule), lambda at: shape.take(feed, text, at)
-    )
+    plain, mixed = ordinary(), address_runs.runs(ranges=True)
+
+    def take(at: int) -> tuple[int, bool]:
+        found = plain.run.match(text, at)
+        if found is not None and found.end() - at > _SHORT:
+            return plain.take(feed, text, at)
+        found = mixed.run.match(text, at)
+        held = mixed.read(found[0]) if found else None
+        if found is None or held is None:
+            return (found.end() if found else at), False
+        lines = found[0].count("\n")
+        return found.end(), feed.keep_many(held[0], held[1], lines)
+
+    return feed.read(text, lambda line: meaning(line, feed.rule), take)
 
 
 def is_typical(line: str) -> bool:
@@ -112,16 +124,7 @@ def between(first: str, last: str) -> list[Prefix]:
     low, high = prefixes.parse(first), prefixes.parse(last)
     if low.family != high.family or low.network > high.network:
         raise PrefixFormError(f"the range {shown(f'{first}-{last}')} ends before it begins")
-    found = []
-    first_address, width = low.network, WIDTH[low.family]
-    while first_address <= high.network:
-        # The widest prefix that begins here and does not reach beyond the end.
-        align = (first_address & -first_address).bit_length() - 1 if first_address else width
-        fit = (high.network - first_address + 1).bit_length() - 1
-        bits = min(align, fit)
-        found.append(Prefix(low.family, first_address, width - bits))
-        first_address += 1 << bits
-    return found
+    return prefixes.spans(low.family, low.network, high.network)
 
 
 def is_meant(text: str) -> bool:

@@ -19,16 +19,19 @@ from collections.abc import Sequence
 from blockd import prefixes
 from blockd.errors import NameFormError, PrefixFormError
 from blockd.prefixes import Prefix
-from blockd.watchlist.formats import addresses, columns
+from blockd.watchlist.formats import address_runs, addresses, columns
 from blockd.watchlist.formats.columns import Header
 from blockd.watchlist.formats.entry import name_entry
 from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
 from blockd.watchlist.formats.ordinary import NAME
-from blockd.watchlist.model import Issue, Origin, Parsed, Rule, Scope, Severity
+from blockd.watchlist.model import Parsed, Rule, Scope, Severity
 
 _LONGEST = 32
 """Lines of one row; a quote that is open for longer was never closed."""
+
+_MOST_IDLE = 10_000
+"""Attributes that are remembered beyond those of entries: bad rows can have new ones each."""
 
 _FIELDS = r'[^"\n]*+(?:"[^"\n]*+"[^"\n]*+)*+'
 _RUN = re.compile(rf"(?:(?!#|[ \t\r]*+\n){_FIELDS}\n){{1,1000}}")
@@ -49,7 +52,7 @@ def parse(text: str, source: str) -> Parsed:
     if found is None:
         feed.parsed.refused = True
         sentence = "has no header that names a column `domain` or `prefix`; write one"
-        feed.parsed.issues.append(Issue(Origin(source, 1), Severity.ERROR, sentence))
+        feed.parsed.note(1, Severity.ERROR, sentence)
         return feed.parsed
     _Table(feed, text, found).read()
     return feed.finished()
@@ -67,7 +70,8 @@ class _Table:
             if meaning and place not in found.entries
         ]  # fmt: skip
         self._meanings = [found.columns[place] for place in self._attributes]
-        self._shape = addresses.ordinary()
+        self._shape = addresses.ordinary(after=r"\n")
+        self._mixed = address_runs.runs(r"\n", ranges=False)
         self._rules: dict[tuple[str, ...], Rule | str] = {}
 
     def read(self) -> None:
@@ -98,9 +102,11 @@ class _Table:
         return True
 
     def _at_once(self, rows: list[list[str]]) -> bool:
-        """Take rows that list one plain name or address each, and no exception."""
+        """Take rows that list one plain name or address each, or one of each, and no exception."""
         entries, feed = self._header.entries, self._feed
-        if len(entries) > 1 or set(map(len, rows)) != {len(self._header.columns)}:
+        meanings = [self._header.columns[place] for place in entries]
+        is_pair = sorted(meanings) == ["name", "prefix"]
+        if not (len(entries) == 1 or is_pair) or set(map(len, rows)) != {len(self._header.columns)}:
             return False
         by_column = list(zip(*rows, strict=True))
         first = feed.line + 1
@@ -112,18 +118,51 @@ class _Table:
             if isinstance(rule, str) or rule.allow:
                 return False
             rules.append(rule)
-        listed = by_column[entries[0]]
+        if is_pair:
+            named, covered = (by_column[entries[meanings.index(m)]] for m in ("name", "prefix"))
+            return self._pairs(named, covered, rules)
+        listed, meaning = by_column[entries[0]], meanings[0]
         joined = "\n".join(listed) + "\n"
-        if _PLAIN.fullmatch(joined):
+        if meaning != "prefix" and _PLAIN.fullmatch(joined):
             numbers = range(first, first + len(rows))
             return feed.keep(listed, Scope.SUBTREE, rules, numbers, len(rows))
-        is_name = self._header.columns[entries[0]] == "name"
-        found = None
-        if not is_name and self._shape.run.fullmatch(joined):
+        if meaning != "name" and self._shape.run.fullmatch(joined):
             found = self._shape.read(joined)
-        if found is not None:
-            feed.keep_prefixes(found, rules)
-        return found is not None
+            if found is not None:
+                feed.keep_prefixes(found, rules)
+                return True
+        return meaning != "name" and self._sorted(listed, rules, names=meaning == "either")
+
+    def _pairs(self, named: Sequence[str], covered: Sequence[str], rules: Sequence[Rule]) -> bool:
+        """Take rows of one plain name and one address each, all of them new."""
+        joined = "\n".join(covered) + "\n"
+        if not self._mixed.run.fullmatch(joined) or not _PLAIN.fullmatch("\n".join(named) + "\n"):
+            return False
+        found = self._mixed.read(joined)
+        return found is not None and self._feed.keep_pairs(named, found[0], rules)
+
+    def _sorted(self, listed: Sequence[str], rules: Sequence[Rule], *, names: bool) -> bool:
+        """Take rows of one plain name or address each, of both families, as they come."""
+        feed, first = self._feed, self._feed.line + 1
+        at = [place for place, text in enumerate(listed) if ":" in text or text[-1:].isdigit()]
+        found = None
+        if at:
+            joined = "\n".join([listed[place] for place in at]) + "\n"
+            found = self._mixed.read(joined) if self._mixed.run.fullmatch(joined) else None
+        if found is None or (len(at) < len(listed) and not names):
+            return False
+        if len(at) < len(listed):
+            held = set(at)
+            others = [place for place in range(len(listed)) if place not in held]
+            named = [listed[place] for place in others]
+            if not _PLAIN.fullmatch("\n".join(named) + "\n") or not feed.keep(
+                named, Scope.SUBTREE, [rules[place] for place in others],
+                [first + place for place in others], len(named),
+            ):  # fmt: skip
+                return False
+        numbers = [first + place for place in at]
+        feed.keep_prefixes(found[0], [rules[place] for place in at], numbers)
+        return True
 
     def _row(self, at: int) -> int:
         """Read one row, which may have several lines; returns the offset behind it."""
@@ -205,6 +244,8 @@ class _Table:
         return self._remember(value, self._feed.variant(line, **changes))
 
     def _remember(self, value: tuple[str, ...], rule: Rule | str) -> Rule | str:
+        if len(self._rules) > self._feed.parsed.entries + _MOST_IDLE:
+            self._rules.clear()
         self._rules[value] = rule
         return rule
 

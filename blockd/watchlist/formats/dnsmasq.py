@@ -104,7 +104,7 @@ def _meaning(line: str, feed: Feed, answers: Answers) -> Found:  # noqa: PLR0911
     found_names = _names(listed, feed.rule)
     kept = [answers.add(wire, scope, record) for wire, scope, _ in found_names.names]
     if found_names.problems or found_names.unsupported or not kept:
-        return found_names._replace(names=())
+        return found_names._replace(names=(), is_entry=any(each.is_entry for each in kept))
     return next((each for each in kept if each.is_entry), kept[0])
 
 

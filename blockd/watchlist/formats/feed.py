@@ -17,16 +17,7 @@ from blockd.prefixes import Prefix
 from blockd.terms import Basis
 from blockd.watchlist.formats.found import Found, Reader
 from blockd.watchlist.formats.ordinary import Ordinary
-from blockd.watchlist.model import (
-    Issue,
-    NameEntry,
-    Origin,
-    Parsed,
-    PrefixEntry,
-    Rule,
-    Scope,
-    Severity,
-)
+from blockd.watchlist.model import NameEntry, Parsed, PrefixEntry, Rule, Scope, Severity
 
 _name_entry: Callable[[Iterable[object]], NameEntry] = partial(tuple.__new__, NameEntry)
 _prefix_entry: Callable[[Iterable[object]], PrefixEntry] = partial(tuple.__new__, PrefixEntry)
@@ -35,6 +26,9 @@ _prefix_entry: Callable[[Iterable[object]], PrefixEntry] = partial(tuple.__new__
 
 _FEW = 3
 """So many lines are read singly in less time than at once."""
+
+_MOST_IDLE = 10_000
+"""Variants of the rule that nothing need be listed under: bad lines can ask for one each."""
 
 Run = Callable[[int], tuple[int, bool]]
 """Takes the ordinary lines from an offset on: where they end, and whether they were taken.
@@ -75,6 +69,8 @@ class Feed:
         key = tuple(changes.items())
         known = self._variants.get(key)
         if known is None:
+            if len(self._variants) > self.parsed.entries + _MOST_IDLE:
+                self._variants.clear()
             known = msgspec.structs.replace(self.rule, line=line or self.line, **changes)
             self._variants[key] = known
         return known
@@ -139,6 +135,7 @@ class Feed:
         """Count the line that is being read, and keep what it lists."""
         parsed, line = self.parsed, self.line
         taken, twice = found.is_entry, None
+        before = len(parsed.names) + len(parsed.prefixes)
         for wire, scope, rule in found.names:
             seen = self._seen[scope + len(Scope) * rule.allow]
             first = seen.get(wire)
@@ -165,17 +162,20 @@ class Feed:
         if found.problems:
             first_problem, *others = found.problems
             more = f" (and {len(others)} more on this line)" if others else ""
-            self._issue(line, Severity.ERROR, first_problem + more)
+            sort = parsed.note(line, Severity.ERROR, first_problem + more)
         elif found.unsupported:
-            kinds = parsed.unsupported
-            kinds[found.unsupported] = kinds.get(found.unsupported, 0) + 1
-            self._issue(line, Severity.WARNING, f"not taken: {found.unsupported}{found.detail}")
+            sentence = f"not taken: {found.unsupported}{found.detail}"
+            sort = parsed.note(line, Severity.WARNING, sentence, found.unsupported)
         elif twice:
-            parsed.issues.append(duplicate(parsed.source, line, *twice))
-        elif taken:
-            parsed.entries += 1
+            sort = self._duplicate(line, *twice)
         else:
-            parsed.comments += 1
+            if taken:
+                parsed.entries += 1
+            else:
+                parsed.comments += 1
+            return
+        if found.is_entry or len(parsed.names) + len(parsed.prefixes) > before:
+            parsed.mixed[line] = sort
 
     def enter(self, wire: bytes, scope: Scope, rule: Rule, line: int) -> None:
         """Add an entry of a line that was counted already."""
@@ -228,10 +228,18 @@ class Feed:
         self.line += lines
         return True
 
-    def keep_prefixes(self, listed: Sequence[Prefix], rules: Iterable[Rule]) -> None:
-        """Take prefixes of the next lines at once, one a line and none of them an exception."""
+    def keep_prefixes(
+        self, listed: Sequence[Prefix], rules: Iterable[Rule], numbers: Sequence[int] = ()
+    ) -> None:
+        """Take prefixes of the next lines at once, one a line and none of them an exception.
+
+        Args:
+            listed: the prefixes.
+            rules: one a prefix.
+            numbers: the line of each; by default they follow one another.
+        """
         parsed, seen = self.parsed, self._prefixes[False]
-        numbers = list(range(self.line + 1, self.line + 1 + len(listed)))
+        numbers = numbers or range(self.line + 1, self.line + 1 + len(listed))
         fresh = dict(zip(listed, numbers, strict=True))
         entries = zip(listed, rules, numbers, strict=True)
         if len(fresh) == len(listed) and seen.keys().isdisjoint(fresh):
@@ -245,8 +253,51 @@ class Feed:
                     parsed.prefixes.append(PrefixEntry(prefix, rule, line))
                     parsed.entries += 1
                 else:
-                    parsed.issues.append(duplicate(parsed.source, line, str(prefix), first))
+                    self._duplicate(line, str(prefix), first)
         self.line += len(listed)
+
+    def keep_pairs(
+        self, listed: Sequence[str], covered: Sequence[Prefix], rules: Sequence[Rule]
+    ) -> bool:
+        """Take a name and a prefix of each of the next lines at once; False: nothing was taken.
+
+        Args:
+            listed: plain names, each with all below.
+            covered: as many prefixes.
+            rules: one a line, none of them an exception.
+        """
+        parsed, seen, lines = self.parsed, self._prefixes[False], len(covered)
+        numbers = range(self.line + 1, self.line + 1 + lines)
+        fresh = dict(zip(covered, numbers, strict=True))
+        if len(fresh) < lines or not seen.keys().isdisjoint(fresh):
+            return False  # a line of which a part is listed already says so
+        if not self.keep(listed, Scope.SUBTREE, rules, numbers, lines, may_repeat=False):
+            return False
+        seen.update(fresh)
+        parsed.prefixes.extend(map(_prefix_entry, zip(covered, rules, numbers, strict=True)))
+        return True
+
+    def keep_many(self, listed: Sequence[Prefix], places: Sequence[int], lines: int) -> bool:
+        """Take prefixes of the next lines at once; False: nothing was taken, read them singly.
+
+        Args:
+            listed: under the feed's own rule.
+            places: the line of each among these, counted from 0; each has one or more.
+            lines: how many lines all of them have.
+        """
+        if len(listed) == lines:
+            self.keep_prefixes(listed, repeat(self.rule, lines))
+            return True
+        seen, before = self._prefixes[False], self.line + 1
+        fresh = {prefix: before + place for prefix, place in zip(listed, places, strict=True)}
+        if len(fresh) != len(listed) or not seen.keys().isdisjoint(fresh):
+            return False  # of a range that is listed in part, its line says so
+        seen.update(fresh)
+        entries = zip(listed, repeat(self.rule), fresh.values())
+        self.parsed.prefixes.extend(map(_prefix_entry, entries))
+        self.parsed.entries += lines
+        self.line += lines
+        return True
 
     def withdraw(self, gone: Sequence[tuple[NameEntry, str]]) -> None:
         """Take entries out again, each for a reason: a line of theirs becomes a warning."""
@@ -259,12 +310,11 @@ class Feed:
 
     def blame(self, lines: Iterable[tuple[int, Severity, str]]) -> None:
         """Turn lines that were counted as entry lines into issues, one a line."""
-        already = {issue.origin.line for issue in self.parsed.issues}
+        parsed = self.parsed
         for line, severity, sentence in lines:
-            if line not in already:
-                already.add(line)
-                self._issue(line, severity, sentence)
-                self.parsed.entries -= 1
+            if line not in parsed.mixed:
+                parsed.mixed[line] = parsed.note(line, severity, sentence)
+                parsed.entries -= 1
 
     def _keep_new(
         self,
@@ -285,8 +335,8 @@ class Feed:
                 if is_second:
                     self._second[wire] = True
             elif not self._is_other_family(wire, is_second=is_second):
-                text = _text(wire, scope)
-                parsed.issues.append(duplicate(parsed.source, number, text, first))
+                text = _text(wire, scope) if parsed.keeps(Severity.WARNING) else ""
+                self._duplicate(number, text, first)
                 continue
             parsed.entries += 1
 
@@ -301,20 +351,16 @@ class Feed:
             return True
         return False
 
-    def _issue(self, line: int, severity: Severity, sentence: str) -> None:
-        self.parsed.issues.append(Issue(Origin(self.parsed.source, line), severity, sentence))
+    def _duplicate(self, line: int, text: str, first: int) -> str:
+        """Note that what a line lists stands in the same source already."""
+        sentence = f"{text} is listed at line {first} already"
+        return self.parsed.note(line, Severity.WARNING, sentence)
 
 
 def rule(source: str) -> Rule:
     """Return the rule of all of a feed's entries; its id is the file's name without suffix."""
     base = source.rpartition("/")[2].removesuffix(".gz")
     return Rule(id=base.rpartition(".")[0] or base, source=source, basis=Basis.POLICY)
-
-
-def duplicate(source: str, line: int, text: str, first: int) -> Issue:
-    """Return the warning about an entry that stands in the same source already."""
-    message = f"{text} is listed at line {first} already"
-    return Issue(Origin(source, line), Severity.WARNING, message)
 
 
 def _text(wire: bytes, scope: Scope) -> str:

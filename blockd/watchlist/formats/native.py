@@ -15,16 +15,7 @@ from blockd.watchlist.formats import records, syntax, typed
 from blockd.watchlist.formats.entry import name_entry, shown
 from blockd.watchlist.formats.positions import Path, Positions
 from blockd.watchlist.formats.tables import AllowTable, ListTable, PlatformTable
-from blockd.watchlist.model import (
-    Issue,
-    NameEntry,
-    Origin,
-    Parsed,
-    PrefixEntry,
-    Rule,
-    Scope,
-    Severity,
-)
+from blockd.watchlist.model import NameEntry, Parsed, PrefixEntry, Rule, Scope, Severity
 
 ALLOW_ID = "allow"
 """The id of every exception's rule; no platform may be called so."""
@@ -47,12 +38,12 @@ def parse(text: str, source: str) -> Parsed:
     reading = syntax.read(text)
     parsed = Parsed(source=source, feed=False, format="native", lines=text.count("\n"))
     for line, problem in reading.problems:
-        parsed.issues.append(Issue(Origin(source, line), Severity.ERROR, problem))
+        parsed.note(line, Severity.ERROR, problem)
     _Document(parsed, Positions(reading.text)).read(reading.document)
     parsed.entries = len(parsed.names) + len(parsed.prefixes)
     if not parsed.entries and not parsed.issues:
         sentence = "holds no entries; write [[platform]] tables, or remove the file"
-        parsed.issues.append(Issue(Origin(source, 0), Severity.ERROR, sentence))
+        parsed.note(0, Severity.ERROR, sentence)
     parsed.issues.sort()
     return parsed
 
@@ -219,8 +210,7 @@ class _Document:
         self._issue(path, Severity.WARNING, sentence)
 
     def _issue(self, path: Path, severity: Severity, sentence: str) -> None:
-        origin = Origin(self._parsed.source, self._positions.line(path))
-        self._parsed.issues.append(Issue(origin, severity, sentence))
+        self._parsed.note(self._positions.line(path), severity, sentence)
 
 
 def _meant_as_name(text: str) -> str:

@@ -20,7 +20,7 @@ from blockd.watchlist.formats import (
     unbound,
 )
 from blockd.watchlist.formats import content as contents
-from blockd.watchlist.model import Issue, Origin, Parsed, Severity
+from blockd.watchlist.model import Parsed, Severity
 
 FORMATS: Mapping[str, Callable[[str, str], Parsed]] = {
     "native": native.parse,
@@ -102,7 +102,7 @@ def _parsed(content: bytes, source: str, form: str) -> Parsed:
         # All comments or furniture: an outage upstream looks like this (AGH #5315).
         parsed.refused = True
         sentence = "holds no entries; a list without entries is written by a fault"
-        parsed.issues.append(Issue(Origin(source, 0), Severity.ERROR, sentence))
+        parsed.note(0, Severity.ERROR, sentence)
     return parsed
 
 
@@ -162,5 +162,7 @@ def _form(line: str) -> str:  # noqa: PLR0911 - one a kind of line
 
 
 def _refused(source: str, problems: list[tuple[int, str]], *, feed: bool) -> Parsed:
-    issues = [Issue(Origin(source, line), Severity.ERROR, sentence) for line, sentence in problems]
-    return Parsed(source=source, feed=feed, refused=True, issues=issues)
+    parsed = Parsed(source=source, feed=feed, refused=True)
+    for line, sentence in problems:
+        parsed.note(line, Severity.ERROR, sentence)
+    return parsed

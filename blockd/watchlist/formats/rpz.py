@@ -13,9 +13,9 @@ from blockd.errors import NameFormError, PrefixFormError, RecordFormError
 from blockd.watchlist.formats import rpz_actions, rpz_runs, rpz_triggers, zone
 from blockd.watchlist.formats.entry import shown
 from blockd.watchlist.formats.rpz_actions import ELSEWHERE, ENCODED
-from blockd.watchlist.formats.rpz_entries import Entries, Objection, Repeated
+from blockd.watchlist.formats.rpz_entries import Entries, Instead, Objection, Repeated
 from blockd.watchlist.formats.rpz_triggers import NameTrigger
-from blockd.watchlist.model import Issue, Origin, Parsed, Severity
+from blockd.watchlist.model import Parsed, Severity
 
 _SPECIAL = re.compile(r'[;()"\\]')
 
@@ -56,6 +56,8 @@ class _Wrong(NamedTuple):
     severity: Severity = Severity.ERROR
     unsupported: str = ""
     """The kind of a record that is well formed, and that blockd has nothing for."""
+    lists: bool = False
+    """It lists something all the same."""
 
 
 _FURNITURE = _Wrong("")
@@ -158,6 +160,8 @@ class _Reading:
             return self._record(number, record)
         except Repeated as repeated:
             return _Wrong(str(repeated), Severity.WARNING)
+        except Instead as instead:
+            return _Wrong(str(instead), lists=True)
         except (NameFormError, PrefixFormError, RecordFormError, Objection) as error:
             return _Wrong(str(error))
 
@@ -223,11 +227,9 @@ class _Reading:
         self._last = None
 
     def _issue(self, number: int, wrong: _Wrong) -> None:
-        origin = Origin(self.parsed.source, number)
-        self.parsed.issues.append(Issue(origin, wrong.severity, wrong.sentence))
-        if wrong.unsupported:
-            kinds = self.parsed.unsupported
-            kinds[wrong.unsupported] = kinds.get(wrong.unsupported, 0) + 1
+        sort = self.parsed.note(number, wrong.severity, wrong.sentence, wrong.unsupported)
+        if wrong.lists:
+            self.parsed.mixed[number] = sort
 
 
 class _Following:

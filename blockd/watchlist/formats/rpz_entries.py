@@ -28,6 +28,10 @@ class Repeated(Objection):
     """The same stands there already: nothing is lost."""
 
 
+class Instead(Objection):
+    """It counts in place of what its owner had before."""
+
+
 class Entries:
     """What the zone lists so far."""
 
@@ -144,7 +148,7 @@ class Entries:
         if entry.rule.allow:  # in doubt it blocks less
             place[key] = entry
             self._local.pop((id(place), key), None)
-            raise Objection(f"the policy at line {first.line} says otherwise; the exception counts")
+            raise Instead(f"the policy at line {first.line} says otherwise; the exception counts")
         raise Objection(f"the policy at line {first.line} says otherwise; that one counts")
 
     def _answer(self, place: dict[K, E]) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import date
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -145,3 +146,38 @@ def test_every_line_is_counted_once(lines, header):
 def test_rows_without_any_text_list_nothing(others):
     parsed = table(*(f"n{number}.example,,,," for number in range(others)), ",,,,", '"",,,,')
     assert (parsed.entries, parsed.comments, parsed.issues) == (others, 3, [])
+
+
+PAIR = st.tuples(
+    st.sampled_from(["a.example", "b.example", "C.example", "b..example", "*.d.example", ""]),
+    st.sampled_from(
+        ["198.18.0.1", "198.18.0.0/31", "2001:db8::1", "198.18.0.300", "x.example", ""]
+    ),
+    st.sampled_from(["", "r", "s"]),
+)
+NEW = st.integers(0, 30).map(lambda n: (f"n{n}.example", f"198.18.1.{n}", "r"))
+
+
+@given(st.lists(PAIR | NEW | NEW | NEW, max_size=30), st.booleans())
+def test_rows_of_a_name_and_an_address_mean_the_same_at_once_and_one_by_one(rows, swapped):
+    order = (1, 0, 2) if swapped else (0, 1, 2)
+    header = ",".join(("domain", "ip", "reference")[place] for place in order)
+    lines = [",".join(row[place] for place in order) for row in rows]
+    found = table(*lines, header=header)
+    with mock.patch.object(delimited._Table, "_at_once", return_value=False):
+        singly = table(*lines, header=header)
+    assert accounted(found)
+    assert (written(found), found.issues, found.entries) == (
+        written(singly), singly.issues, singly.entries,
+    )  # fmt: skip
+    assert [(e.line, e.rule.reference) for e in (*found.names, *found.prefixes)] == [
+        (e.line, e.rule.reference) for e in (*singly.names, *singly.prefixes)
+    ]
+
+
+def test_new_rows_of_a_name_and_an_address_are_taken_at_once():
+    lines = [f"n{number}.example,2001:db8::{number:x},r" for number in range(2500)]
+    with mock.patch.object(delimited._Table, "_found", side_effect=AssertionError):
+        parsed = table(*lines, header="domain,ip,reference")
+    assert (parsed.entries, len(parsed.names), len(parsed.prefixes)) == (2500, 2500, 2500)
+    assert accounted(parsed)

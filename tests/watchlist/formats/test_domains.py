@@ -11,7 +11,7 @@ from blockd.watchlist.model import Scope, Severity
 
 
 def accounted(parsed):
-    return parsed.entries + parsed.comments + parsed.blanks + len(parsed.issues) == parsed.lines
+    return parsed.entries + parsed.comments + parsed.blanks + parsed.faults == parsed.lines
 
 
 def test_a_list():

@@ -160,6 +160,27 @@ def test_an_entry_that_is_withdrawn_makes_its_line_a_warning():
 
 
 def test_a_duplicate_says_where_the_first_stands():
-    issue = feed.duplicate("a.txt", 7, "a.example", 3)
-    assert str(issue) == "a.txt:7: warning: a.example is listed at line 3 already"
-    assert issue.severity is Severity.WARNING
+    (issue,) = taken(NOTHING, listing(A), NOTHING, listing(A)).issues
+    assert str(issue) == "x.txt:4: warning: a.example is listed at line 2 already"
+
+
+def test_a_line_with_an_issue_that_lists_something_all_the_same_is_known_as_what_it_counts():
+    found = [
+        listing(A, problems=["one is bad"]),
+        listing(A, B),
+        listing(B),
+        Found(unsupported="x", is_entry=True),
+        Found(problems=["bad"]),
+    ]
+    parsed = taken(*found)
+    assert parsed.mixed == {1: "error", 2: "warning", 4: "x"}
+    assert (parsed.entries, parsed.faults) == (0, 5)
+
+
+def test_rules_that_bad_lines_ask_for_are_not_kept_for_ever(monkeypatch):
+    monkeypatch.setattr(feed, "_MOST_IDLE", 10)
+    reading = Feed("x.txt", "x")
+    for number in range(100):
+        reading.line += 1
+        reading.variant(reference=str(number))
+    assert len(reading._variants) <= 11

@@ -23,7 +23,7 @@ ff02::1 ip6-allnodes
 
 
 def accounted(parsed):
-    return parsed.entries + parsed.comments + parsed.blanks + len(parsed.issues) == parsed.lines
+    return parsed.entries + parsed.comments + parsed.blanks + parsed.faults == parsed.lines
 
 
 def test_a_list():

@@ -14,7 +14,7 @@ SIGN = {Scope.SUBTREE: "", Scope.EXACT: "=", Scope.BELOW: "*."}
 
 
 def accounted(parsed):
-    return parsed.entries + parsed.comments + parsed.blanks + len(parsed.issues) == parsed.lines
+    return parsed.entries + parsed.comments + parsed.blanks + parsed.faults == parsed.lines
 
 
 def listed(parsed):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from blockd import names, prefixes, records
 from blockd.terms import Action
 from blockd.watchlist.formats.rpz_actions import PASSTHRU, Local, Outcome
-from blockd.watchlist.formats.rpz_entries import Entries, Objection, Repeated
+from blockd.watchlist.formats.rpz_entries import Entries, Instead, Objection, Repeated
 from blockd.watchlist.model import Parsed, Scope
 
 DENY, EMPTY = Outcome(Action.NXDOMAIN), Outcome(Action.NODATA)
@@ -54,8 +54,8 @@ REPEATS = [
     (A, OTHER, None, "", ("A 198.18.0.1", "A 198.18.0.2")),
     (A, CNAME, Objection, "stands alone .*; the records from line 1 on", ("A 198.18.0.1",)),
     (CNAME, local("CNAME b."), Objection, "stands alone", ("CNAME garden.test.",)),
-    (DENY, PASSTHRU, Objection, "at line 1 says otherwise; the exception counts", "passthru"),
-    (A, PASSTHRU, Objection, "the exception counts", "passthru"),
+    (DENY, PASSTHRU, Instead, "at line 1 says otherwise; the exception counts", "passthru"),
+    (A, PASSTHRU, Instead, "the exception counts", "passthru"),
     (PASSTHRU, DENY, Objection, "that one counts", "passthru"),
     (PASSTHRU, A, Objection, "that one counts", "passthru"),
     (DENY, EMPTY, Objection, "at line 1 says otherwise; that one counts", "nxdomain"),

@@ -1,0 +1,240 @@
+"""From the rule set of the last generation to that of now, where few of the sources have changed.
+
+The last generation and the rivals that are remembered beside it are all entries of the unchanged
+sources. Only names that a change can reach are decided anew, by the steps of `watchlist.compile`,
+so that the result is the one of a whole compile; the others stay rows. Whether the sources may be
+taken as unchanged is not judged here. No input or output but the last generation.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date
+from typing import cast
+
+from msgspec import Struct
+
+from blockd import names as canonical
+from blockd.policy import layout, rows
+from blockd.policy.reader import Policy
+from blockd.policy.revised import Revised
+from blockd.policy.table import Table
+from blockd.prefixes import Prefix
+from blockd.watchlist import alone, conflicts
+from blockd.watchlist import compile as compiling
+from blockd.watchlist.compile import Counted, Rivals, RuleSet, Shadow, Slots
+from blockd.watchlist.model import NameEntry, Parsed, PrefixEntry, Rule
+
+
+class Last(Struct, frozen=True):
+    """What the last compile left of the sources that have not changed."""
+
+    policy: Policy
+    """The last generation, whole and open."""
+    rules: Sequence[Counted]
+    """The rules of each of these sources."""
+    rivals: Rivals
+    """What was in force, of all sources; entries of the same rules as above are theirs."""
+    shadow: Rivals
+    """The same of what was not enforced."""
+
+
+class _Unlike(Exception):  # noqa: N818 - never seen outside
+    """The generation and what is remembered of it do not belong together."""
+
+
+class _Table(Struct, frozen=True):
+    """One of a generation's two kinds of rows, names and prefixes, and what becomes of it."""
+
+    names: Revised
+    between: frozenset[bytes]
+    prefixes: tuple[PrefixEntry, ...]
+    rivals: Rivals
+    rules: tuple[Rule, ...]
+
+
+def revise(
+    last: Last, changed: Sequence[Parsed], counts: Sequence[Counted], today: date
+) -> RuleSet | None:
+    """Return what is in force on a day according to unchanged and changed sources.
+
+    Args:
+        last: what is left of the sources that have not changed.
+        changed: the others, guarded; none of all sources has an order against another.
+        counts: the rules of each of these, see `compile.counted`.
+        today: not before the day of the last compile.
+
+    Returns:
+        What `compile_rules` gives of all sources; None where what is left is not enough.
+    """
+    kept = [rule for source in last.rules for rule, _ in source]
+    standing = compiling.standing_of(
+        (each for source in (*last.rules, *counts) for each in source), today
+    )
+    same: dict[Rule, Rule] = {}
+    for rule in kept:
+        same.setdefault(rule, rule)
+    staying = set(map(id, kept))
+    try:
+        by_number = _numbered(last.policy.every_rule(), same)
+        block = _revised(
+            last.policy, (layout.NAMES, layout.PREFIXES), by_number,
+            staying & standing.in_force, last.rivals, changed, standing.in_force,
+        )  # fmt: skip
+        idle = _revised(
+            last.policy, (layout.SHADOW_NAMES, layout.SHADOW_PREFIXES), by_number,
+            staying & standing.idle, last.shadow, changed, standing.idle,
+        )  # fmt: skip
+    except _Unlike:
+        return None
+    return RuleSet(
+        rules=block.rules,
+        names=block.names,
+        between=block.between,
+        listed=len(block.names),
+        prefixes=block.prefixes,
+        shadowed=standing.shadowed,
+        expired=standing.expired,
+        expiries=standing.expiries,
+        issues=tuple(sorted(compiling.warnings(block.rivals))),
+        shadow=Shadow(idle.rules, idle.names, idle.prefixes, idle.rivals),
+        rivals=block.rivals,
+    )
+
+
+def _numbered(every: Iterable[Rule], same: Mapping[Rule, Rule]) -> list[Rule]:
+    """Return a generation's rules by their numbers, those of unchanged sources as they are kept.
+
+    A rule of a source that has changed is of no use, even where the new one is like it. One of
+    an unchanged source that this source has not would be lost with all its entries.
+    """
+    unchanged = {rule.source for rule in same}
+    found = [same.get(rule, rule) for rule in every]
+    if any(rule.source in unchanged and rule not in same for rule in found):
+        raise _Unlike
+    return found
+
+
+def _revised(
+    policy: Policy,
+    tables: tuple[bytes, bytes],
+    by_number: Sequence[Rule],
+    staying: Collection[int],
+    rivals: Rivals,
+    changed: Sequence[Parsed],
+    counting: Collection[int],
+) -> _Table:
+    """Return one kind of rows as it is now.
+
+    Args:
+        policy: the last generation.
+        tables: its names and prefixes.
+        by_number: its rules.
+        staying: the identities of the rules of unchanged sources that count.
+        rivals: all entries of what had several.
+        changed: the changed sources.
+        counting: the identities of all rules that count.
+    """
+    table = policy.table(tables[0])
+    lost = {number for number, rule in enumerate(by_number) if id(rule) not in staying}
+    excepting = {number for number, rule in enumerate(by_number) if rule.allow}
+    reached, excepted, uses, size = _scan(table, lost, excepting)
+    entries: dict[bytes, list[NameEntry]] = {name: [] for name in reached}
+    for name, several in rivals.names.items():
+        left = [entry for entry in several if id(entry.rule) in staying]
+        if len(left) < len(several):
+            entries[name] = left
+    for source in changed:
+        for entry in source.names:
+            if id(entry.rule) in counting:
+                there = entries.get(entry.name)
+                if there is None:
+                    there = entries[entry.name] = _before(table, entry.name, by_number, rivals)
+                there.append(entry)
+    changes: dict[bytes, NameEntry | Slots | None] = {}
+    several_now = {name: rest for name, rest in rivals.names.items() if name not in entries}
+    for name, several in entries.items():
+        if len(several) > 1:
+            conflicts.rank(several)
+            several_now[name] = several
+        changes[name] = conflicts.deciding(several) if several else None
+    now = excepted - changes.keys()
+    now |= {name for name, entry in changes.items() if entry and alone.excepts(entry)}
+    above = {each for name in excepted | now for each in list(canonical.suffixes(name))[1:]}
+    for name in above - changes.keys():
+        if there := _before(table, name, by_number, rivals):
+            changes[name] = conflicts.deciding(there)
+    between = alone.open_paths(now, cast("dict[bytes, NameEntry | Slots]", changes))
+    names = Revised(table, by_number, size, changes, several_now)
+    prefixes, prefix_rivals = compiling.decided_prefixes(
+        _covered(policy.prefix_rows(tables[1]), by_number, staying, rivals.prefixes)
+        + [e for source in changed for e in source.prefixes if id(e.rule) in counting]
+    )
+    uses.subtract(rows.numbers_in(list(names.before.values())))
+    used = [by_number[number] for number, count in uses.items() if count > 0]
+    used += compiling.deciding_rules(filter(None, changes.values()), prefixes)
+    return _Table(
+        names, between, prefixes, Rivals(several_now, prefix_rivals), compiling.ordered(used)
+    )
+
+
+def _scan(
+    table: Table, lost: AbstractSet[int], excepting: AbstractSet[int]
+) -> tuple[set[bytes], set[bytes], Counter[int], int]:
+    """Read all rows once.
+
+    Returns:
+        The names that lose an entry; those with an exception; how often rows have each rule;
+        how many names have an entry.
+    """
+    reached: set[bytes] = set()
+    excepted: set[bytes] = set()
+    uses: Counter[int] = Counter()
+    size = 0
+    for names, values in table.batches():
+        numbers = rows.numbers_in(values)
+        uses.update(numbers)
+        size += len(names) - values.count(layout.BETWEEN)
+        there = set(numbers)
+        losing, excepts = lost & there, excepting & there
+        if losing or excepts:
+            for name, value in zip(names, values, strict=True):
+                both = rows.numbers_in((value,))
+                if not losing.isdisjoint(both):
+                    reached.add(name)
+                if not excepts.isdisjoint(both):
+                    excepted.add(name)
+    del uses[layout.NONE]
+    return reached, excepted, uses, size
+
+
+def _before(
+    table: Table, name: bytes, by_number: Sequence[Rule], rivals: Rivals
+) -> list[NameEntry]:
+    """Return the entries that a name has in the last generation, ranked."""
+    several = rivals.names.get(name)
+    if several is not None:
+        return list(several)
+    value = table.get(name)
+    if value is None:
+        return []
+    entry = rows.single(name, value, by_number)
+    if entry is None:
+        raise _Unlike
+    return [entry]
+
+
+def _covered(
+    stored: Iterable[tuple[Prefix, int, int]],
+    by_number: Sequence[Rule],
+    staying: Collection[int],
+    rivals: Mapping[Prefix, list[PrefixEntry]],
+) -> list[PrefixEntry]:
+    """Return the entries of prefixes that unchanged sources have."""
+    found = [
+        PrefixEntry(prefix, by_number[number], line)
+        for prefix, number, line in stored
+        if id(by_number[number]) in staying and prefix not in rivals
+    ]
+    found += [e for several in rivals.values() for e in several if id(e.rule) in staying]
+    return found

@@ -1,0 +1,188 @@
+"""What a recompile takes where little changed: `python -m tests.bench.lists --recompile [NAMES]`.
+
+Every figure is the CPU time, user and system, of a process of its own on one core, the best of
+three. A first compile is taken apart into its steps; then come three changes, each as `blockd
+compile` makes it, from reading the files to the switch: one entry of a small list beside an
+unchanged large one, ten lines of the large one, and nothing but the date. `whole` is the same
+change where nothing is remembered of the compile before.
+"""
+
+import gc
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from blockd.config import Config, ListSection
+from blockd.policy import remembered
+from blockd.policy.difference import difference
+from blockd.policy.packed import Packed
+from blockd.policy.publish import publish
+from blockd.policy.reader import Policy
+from blockd.policy.store import Store
+from blockd.policy.writer import numbers_of, write
+from blockd.watchlist.compile import compile_rules
+from blockd.watchlist.formats import parse
+
+NAMES = 1_000_000
+_TURNS = 3
+_SMALL = 1_000
+_CHANGED = 10
+FIRST, LATER = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
+_ENDING = "[[platform]]\nid = 'e'\ndomains = ['ends.example']\nexpires = 2026-03-02\n"
+
+
+def large(names, changed=0):
+    """Return a list of plain names, of which some are others; all lines after them move."""
+    lines = [f"{n * 2654435761 % (1 << 32):x}.shop-{n % 97}.example" for n in range(names)]
+    lines[5 : 5 + changed] = [f"new-{n}.example" for n in range(changed)]
+    comment = ["# moved"] if changed else []
+    return "".join(f"{line}\n" for line in [*comment, *lines])
+
+
+def small(changed=0):
+    """Return a short list, of which one entry may be another."""
+    return "".join(f"s{n + (n == 7) * changed * _SMALL}.small.example\n" for n in range(_SMALL))
+
+
+def used():
+    """Return the CPU seconds of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def apart(act):
+    """Return the CPU seconds that each step of `act` takes, and the peak in megabytes."""
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+            gc.disable()  # as a compile does
+            laps, before = [], used()
+            for _ in act():
+                laps.append(used() - before)
+                before = used()
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            os.write(writable, repr((laps, peak)).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writable)
+    with os.fdopen(readable) as said:
+        text = said.read()
+    if os.waitpid(child, 0)[1] or not text:
+        raise SystemExit("a measurement failed")
+    numbers = text.strip("()").replace("[", "").replace("]", "").split(", ")
+    *laps, peak = map(float, numbers)
+    return laps, peak
+
+
+def best(act, prepare=lambda: None):
+    """Return the least of some turns, step by step, and the highest peak."""
+    turns = []
+    for _ in range(_TURNS):
+        prepare()
+        turns.append(apart(act))
+    return [min(each) for each in zip(*(laps for laps, _ in turns), strict=True)], max(
+        peak for _, peak in turns
+    )
+
+
+def steps(top, lists):
+    """Compile, step by step, and compare with the generation in force."""
+
+    def act():
+        path = lists / "large.txt"
+        parsed = parse(path.read_bytes(), str(path))
+        yield
+        rules = compile_rules([parsed], date(2026, 3, 1))
+        yield
+        packed = Packed(rules.names, rules.between, numbers_of(rules))
+        yield
+        policy = Policy((top / "state" / "current").resolve())
+        difference(policy, rules, date(2026, 3, 1), packed)
+        policy.close()
+        yield
+        (top / "apart.mdb").unlink(missing_ok=True)
+        write(top / "apart.mdb", 1, rules, packed=packed)
+        yield
+
+    return act
+
+
+def main(names=NAMES):
+    """Measure and print."""
+    # Whoever works on the parsers meanwhile makes another program, which builds on nothing.
+    remembered.program = lambda: "measured"
+    with tempfile.TemporaryDirectory() as scratch:
+        top = Path(scratch)
+        lists = top / "lists"
+        lists.mkdir()
+        config = Config(list=ListSection(paths=(str(lists),)))
+        store, saved = Store(top / "state"), top / "saved"
+
+        def begin():
+            (lists / "large.txt").write_text(large(names))
+            (lists / "small.txt").write_text(small())
+            (lists / "ends.toml").write_text(_ENDING)
+
+        def compiled(now=FIRST):
+            def act():
+                publish(store, config, now)
+                yield
+
+            return act
+
+        begin()
+        (first,), peak = best(compiled(), lambda: shutil.rmtree(store.state, ignore_errors=True))
+        print(f"{names:,} names in one list, {_SMALL:,} in another; CPU seconds, peak in MB")
+        print(f"  {'first compile':<42} {first:6.2f} {peak:6.0f}")
+        shutil.copytree(store.state, saved, symlinks=True)
+        (parsing, compiling, packing, comparing, writing), _ = best(steps(top, lists))
+        for what, taken in (
+            ("  parse the large one", parsing), ("  compile", compiling),
+            ("  put into order and pack", packing), ("  compare with the last one", comparing),
+            ("  write", writing),
+        ):  # fmt: skip
+            print(f"  {what:<42} {taken:6.2f}")
+        writing += packing
+        (parsing_small,), _ = best(lambda: _parsed(lists / "small.txt"))
+        for what, change, now, bound in (
+            ("one entry of the small one", {"small.txt": small(1)}, FIRST, parsing_small + writing),
+            (f"{_CHANGED} lines of the large one", {"large.txt": large(names, _CHANGED)}, FIRST,
+             parsing + writing),
+            ("nothing but the date", {}, LATER, writing),
+        ):  # fmt: skip
+            begin()
+            for name, text in change.items():
+                (lists / name).write_text(text)
+            found = {}
+            for way in ("short", "whole"):
+
+                def prepare(way=way):
+                    shutil.rmtree(store.state)
+                    shutil.copytree(saved, store.state, symlinks=True)
+                    if way == "whole":
+                        (store.state / "recompile").unlink()
+
+                (found[way],), peak = best(compiled(now), prepare)
+                if way == "short":
+                    highest = peak
+            print(
+                f"  {what:<42} {found['short']:6.2f} {highest:6.0f}   parse and write"
+                f" {bound:.2f}, whole {found['whole']:.2f}"
+            )
+
+
+def _parsed(path):
+    parse(path.read_bytes(), str(path))
+    yield
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
