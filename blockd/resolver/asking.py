@@ -28,6 +28,10 @@ _ERRORS = {
 """Names of the extended errors that blockd gives: RFC 8914 4."""
 
 
+class SilentError(UnreachableError):
+    """A resolver gives no answer, be it that it cannot or that it will not."""
+
+
 _BLOCKED = frozenset({"15", "16", "17"})
 
 
@@ -76,7 +80,7 @@ def ask(server: Endpoint, name: bytes, qtype: int = wire.A, timeout: float = 1.0
             client.send(query)
             packet = client.recv(65_535)
     except TimeoutError:
-        raise UnreachableError(
+        raise SilentError(
             f"{server} gives no answer within {timeout:g} s; its upstreams may be silent"
         ) from None
     except OSError as error:

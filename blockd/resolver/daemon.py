@@ -28,15 +28,15 @@ from blockd.resolver.engine import Engine, zones
 from blockd.resolver.exchange import Waiter
 from blockd.resolver.follow import Follower
 from blockd.resolver.forward import Forwarder
+from blockd.resolver.listeners import Listeners
 from blockd.resolver.reply import Answer
 from blockd.resolver.sharing import shared_loop
-from blockd.resolver.tcp import TcpListener
-from blockd.resolver.udp import UdpListener
 from blockd.resolver.wire import Query
 from blockd.resolver.workers import SECRET, run_workers, worker_socket
-from blockd.service import control
+from blockd.service import control, faults
 from blockd.service.notify import notify, reloading
 from blockd.service.sockets import Listening, listening
+from blockd.service.watchdog import Watchdog
 
 LOOK = 0.1
 """Seconds between looks for a new generation while no query comes."""
@@ -127,10 +127,12 @@ class ResolverDaemon:
         self._certificate = tls.server(config.resolver)
         self._forwarder: Forwarder
         self._earlier: list[Forwarder] = []
-        self._udp: list[UdpListener] = []
+        self._listeners = Listeners(
+            self._engine, self._clients, self._forward, self._before_batch, self._certificate
+        )
         self._looked = 0.0
         self._second = 0
-        self._follower = Follower(store, self._engine, self._flush, self._tell)
+        self._follower = Follower(store, self._engine, self._listeners.flush, self._tell)
         self._config_problem = ""
         self._restart_problem = ""
         self._loop_problem = ""
@@ -140,6 +142,7 @@ class ResolverDaemon:
     async def run(self, socket_path: Path, sockets: Listening) -> None:
         """Serve bound sockets until a signal; they are the caller's to close."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(faults.without_texts)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reconfigure)
@@ -148,6 +151,7 @@ class ResolverDaemon:
             opened.callback(self._close)
             server = await control.serve(socket_path, self.status)
             opened.callback(server.close)
+            opened.enter_context(Watchdog())
             if await self._first_policy():
                 await self._serve(sockets)
 
@@ -172,18 +176,7 @@ class ResolverDaemon:
         return False
 
     async def _serve(self, sockets: Listening) -> None:
-        loop = asyncio.get_running_loop()
-        tcp = TcpListener(self._engine, self._clients, self._forward, self._before_batch)
-        for sock in sockets.udp:
-            listener = UdpListener(
-                sock, self._engine, self._clients, self._forward, self._before_batch
-            )
-            loop.add_reader(sock.fileno(), listener.readable)
-            self._udp.append(listener)
-        servers = [await loop.create_server(tcp, sock=sock) for sock in sockets.tcp]
-        if self._certificate is not None:
-            secure = tcp.over_tls(self._certificate)
-            servers += [await loop.create_server(secure, sock=sock) for sock in sockets.tls]
+        await self._listeners.open(sockets)
         collector = Collector(time.monotonic())
         self._follower.begin()
         self._ready = True
@@ -191,24 +184,19 @@ class ResolverDaemon:
         notify("READY=1", f"STATUS={self._summary()}")
         settings = self._config.resolver
         places = [*settings.listen, *(f"{endpoint} (TLS)" for endpoint in settings.listen_tls)]
-        log.info("serving on %s; %s", ", ".join(map(str, places)), self._summary())
+        said = self._summary()
+        log.info("serving on %s; %s", ", ".join(map(str, places)), said, extra=self._in_force())
         while not self._stop.is_set():
             self._before_batch()
             if self._config.resolver.workers > 1:
                 # What a worker was woken for and did not live to read wakes nobody again.
-                for listener in self._udp:
-                    listener.readable()
+                self._listeners.look()
             collector.rest(time.monotonic(), self._engine.counters.total())
             await self._pause(LOOK)
         notify("STOPPING=1")
-        for listening_server in servers:
-            listening_server.close()
-        for listener in self._udp:
-            loop.remove_reader(listener.sock.fileno())
-        tcp.stop()
+        self._listeners.stop()
         await self._drain()
-        tcp.close()
-        self._flush()
+        self._listeners.close()
 
     async def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN
@@ -252,10 +240,6 @@ class ResolverDaemon:
             self._loop_problem = problem
             log.error("%s", problem)
 
-    def _flush(self) -> None:
-        for listener in self._udp:
-            listener.flush()
-
     def _tell(self) -> None:
         notify(f"STATUS={self._summary()}")
 
@@ -272,7 +256,9 @@ class ResolverDaemon:
                 raise
         except BlockdError as error:
             self._config_problem = str(error)
-            log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence, not a traceback
+            log.error(  # noqa: TRY400 - a sentence, not a traceback
+                "nothing changed: %s", error, extra=self._in_force()
+            )
         else:
             # Who waits for the earlier upstreams still gets their answers.
             earlier, self._forwarder = self._forwarder, forwarder
@@ -291,7 +277,7 @@ class ResolverDaemon:
             self._restart_problem = _needs_restart(self._started, config)
             if self._restart_problem:
                 log.warning("%s", self._restart_problem)
-            log.info("configuration read again")
+            log.info("configuration read again", extra=self._in_force())
         notify("READY=1", f"STATUS={self._summary()}")
 
     def _close_earlier(self) -> None:
@@ -305,6 +291,10 @@ class ResolverDaemon:
             resolvconf.chosen(settings, text), zones(settings), settings,
             self._engine.keep, self._engine.counters.latency,
         )  # fmt: skip
+
+    def _in_force(self) -> dict[str, int | None]:
+        """Return what a message carries that is about the generation in force."""
+        return {"generation": self._engine.policy.number if self._engine.policy else None}
 
     def _summary(self) -> str:
         policy = self._engine.policy
@@ -334,7 +324,7 @@ class ResolverDaemon:
             "upstreams": self._forwarder.status(),
             "in_flight": self._in_flight(),
             "mismatched": self._forwarder.mismatched,
-            "unsent": sum(listener.unsent for listener in self._udp),
+            "unsent": self._listeners.unsent,
             "cache": {"answers": len(self._engine.cache), "octets": self._engine.cache.octets},
             "latency": self._engine.counters.latency.snapshot(),
             **self._engine.counters.snapshot(),

@@ -34,6 +34,11 @@ A try by stream waits as long as the stream does, but none begins after those 4.
 EARLY = 1.8
 """Seconds after which a client gets stale data rather than waiting on (RFC 8767 5)."""
 
+RESIGNED = 1.0
+"""Seconds after which a client is told of the failure where no upstream has answered for long
+(RFC 9520 2.3): enough for a second try, since one lost datagram costs nobody the first answer after
+an outage. The question goes on without a client, and what comes of it is kept."""
+
 FAILURE_TTL: Final = 5
 """Seconds for which a failure is kept (RFC 9520 3.2: one second to five minutes)."""
 
@@ -95,6 +100,7 @@ class Exchanges:
         """When the tries of each number run out, by question: most are over by then, and what
         they held is not to be held for so long."""
         self._early: deque[tuple[float, Exchange]] = deque()
+        self._resigning: deque[tuple[float, Exchange]] = deque()
         self._ids: list[int] = []
         self._order: list[int] = list(range(len(self.health)))
         self._probes: list[int] = []
@@ -117,6 +123,8 @@ class Exchanges:
             if len(exchange.waiters) >= MOST_WAITERS:
                 text = "too many wait for this answer"
                 return Done(exchange, [waiter], _failed(text, lifetime=0))
+            if exchange.resigned and self._in_vain(now):
+                return Done(exchange, [waiter], self._failure(exchange, 0))
             if waiter.hasty and now - exchange.started >= EARLY:
                 return Done(exchange, [waiter], None)  # it takes long already
             exchange.waiters.append(waiter)
@@ -131,6 +139,8 @@ class Exchanges:
         if self._random_case:
             exchange.question = question.in_random_case(query.question, self._random_bits)
         self._hurry(exchange, waiter, now)
+        if self.health[self._order[0]].failures:
+            self._resigning.append((now + RESIGNED, exchange))
         self._round(exchange, now)
         return None
 
@@ -182,21 +192,33 @@ class Exchanges:
         health = self.health[upstream]
         if packet is None or len(packet) < 12 or not self._answers(exchange, upstream, packet):
             exchange.network = True
-            health.timed_out(now, now - exchange.sent_at)
+            health.timed_out(now, now - exchange.sent_at, exchange.query.key)
             return self._next(exchange, now)
         health.replied(now - exchange.sent_at)
         return self._judge(exchange, upstream, packet, now)
 
-    def refused(self, upstream: int, channel: int, now: float) -> None:
-        """Take an ICMP error: who can be asked elsewhere is, the others wait for their time."""
-        self.health[upstream].timed_out(now)
+    def refused(self, upstream: int, channel: int, now: float) -> list[Done]:
+        """Take an ICMP error: who can be asked elsewhere is, and who hopes in vain is told.
+
+        The others wait for their time: whoever it was may be starting again, and anybody can
+        forge such an error (RFC 5927). So it ends nothing, counts once a try, and a reply that
+        comes all the same is taken.
+        """
+        found: list[Done] = []
         bit = 1 << upstream
         for exchange in dict.fromkeys(self._pending[upstream][channel].values()):
             exchange.network = True
             if exchange.outstanding & bit:
+                self.health[upstream].refused(now, exchange.query.key)
                 exchange.outstanding &= ~bit
                 if self._untried(exchange):
                     self._round(exchange, now)
+                    continue
+            if exchange.outstanding or exchange.streaming or exchange.resigned:
+                continue
+            if now - exchange.started >= RESIGNED and self._in_vain(now):
+                found.append(self._resign(exchange))
+        return found
 
     def due(self, now: float) -> list[Done]:
         """Return what is to be done about tries whose patience is over."""
@@ -207,6 +229,10 @@ class Exchanges:
             if hasty and not exchange.over:
                 exchange.waiters = [waiter for waiter in exchange.waiters if not waiter.hasty]
                 found.append(Done(exchange, hasty, None))
+        while self._resigning and self._resigning[0][0] <= now:
+            _, exchange = self._resigning.popleft()
+            if not (exchange.over or exchange.resigned) and self._in_vain(now):
+                found.append(self._resign(exchange))
         for place, waiting in enumerate(self._due):
             while waiting and waiting[0][0] <= now:
                 _, key = waiting.popleft()
@@ -218,7 +244,7 @@ class Exchanges:
                 silent, late.outstanding = late.outstanding, 0
                 for upstream, health in enumerate(self.health):
                     if silent >> upstream & 1:
-                        health.timed_out(now, PATIENCE[place])
+                        health.timed_out(now, PATIENCE[place], key)
                 if late.streaming:
                     # A stream has a time-out of its own, which `by_stream` hears of; whoever is
                     # left may overtake it.
@@ -335,10 +361,23 @@ class Exchanges:
             return None
         if exchange.worst is not None:
             return self._done(exchange, exchange.worst, now)
+        return self._done(exchange, self._failure(exchange, FAILURE_TTL), now)
+
+    def _in_vain(self, now: float) -> bool:
+        """Tell whether every upstream is known not to answer."""
+        return all(health.lost(now) for health in self.health)
+
+    def _resign(self, exchange: Exchange) -> Done:
+        """Tell who waits that it failed; the tries go on, for the upstreams may be back."""
+        exchange.resigned = True
+        waiters, exchange.waiters = exchange.waiters, []
+        # Not to be kept: the end will be, whatever it is.
+        return Done(exchange, waiters, self._failure(exchange, 0))
+
+    def _failure(self, exchange: Exchange, lifetime: int) -> Answer:
         if exchange.network:
-            answer = _failed("upstreams cannot be reached", EDE_NETWORK)
-            return self._done(exchange, answer, now)
-        return self._done(exchange, _failed("no upstream answered"), now)
+            return _failed("upstreams cannot be reached", EDE_NETWORK, lifetime)
+        return _failed("no upstream answered", lifetime=lifetime)
 
     def _done(self, exchange: Exchange, answer: Answer, now: float) -> Done:
         exchange.over = True

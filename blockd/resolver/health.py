@@ -12,6 +12,17 @@ from blockd.terms import Strategy
 SILENT: Final = 3
 """Tries in a row without a reply after which an upstream counts as silent."""
 
+LOST = 4.0
+"""Seconds without any reply, though it is asked, after which nobody is kept waiting for it: nearly
+as long as one question may take, so that a slow upstream is not taken for a dead one."""
+REFUSING = 2.0
+"""The same where the network refuses: about until a question's last try, so that an upstream that
+starts again meanwhile costs nobody an answer."""
+
+QUESTIONS: Final = 3
+"""Failures count as the upstream's own from so many questions on: a name or two that nobody can
+resolve say nothing of it."""
+
 BACK_OFF = 1.0
 LONGEST_BACK_OFF: Final = 30.0
 """Seconds until a silent upstream is probed; doubled each time it stays silent."""
@@ -37,6 +48,14 @@ class Health:
     What was waited in vain counts too, so that one that loses half is not the fastest."""
     failures: int = 0
     """Tries without a reply since the last one."""
+    failing_since: float = 0.0
+    """When the first of these was made."""
+    failing: bytes = b""
+    """The question of the last of these."""
+    questions: int = 0
+    """How often they passed from one question to another, the first included."""
+    refusing: bool = False
+    """The network refused the last of these (ICMP), rather than nothing came."""
     probe_at: float = 0.0
     back_off: float = BACK_OFF
     suspected_until: float = 0.0
@@ -55,6 +74,11 @@ class Health:
         """Whether it is asked only when there is no better one."""
         return self.failures >= SILENT
 
+    def lost(self, now: float) -> bool:
+        """Tell whether it is known not to answer, so that waiting for it is in vain."""
+        least = REFUSING if self.refusing else LOST
+        return self.silent and self.questions >= QUESTIONS and now - self.failing_since >= least
+
     def replied(self, seconds: float) -> None:
         """Take a reply that came that long after its question."""
         self.answered += 1
@@ -64,14 +88,26 @@ class Health:
         self.back_off = BACK_OFF
         self._took(seconds)
 
-    def timed_out(self, now: float, waited: float = 0.0) -> None:
+    def timed_out(self, now: float, waited: float = 0.0, question: bytes = b"") -> None:
         """Take that a question was not answered, and how many seconds that was waited for."""
         self.timeouts += 1
+        if not self.failures:
+            self.failing_since = now - waited
+            self.questions = 0
+        if not self.questions or question != self.failing:
+            self.failing = question
+            self.questions += 1
         self.failures += 1
+        self.refusing = False
         if waited:
             self._took(waited)
         if self.failures == SILENT:
             self.probe_at = now + self.back_off
+
+    def refused(self, now: float, question: bytes = b"") -> None:
+        """Take that the network did not take a question there."""
+        self.timed_out(now, 0.0, question)
+        self.refusing = True
 
     def given_up(self, now: float) -> None:
         """Take that a reply is not waited for any more, which may still come."""

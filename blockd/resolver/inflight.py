@@ -41,7 +41,7 @@ class Exchange:
 
     __slots__ = (
         "asked", "failed", "hasty", "keys", "network", "outstanding", "over", "plain", "query",
-        "question", "sent_at", "started", "streaming", "tries", "waiters", "worst",
+        "question", "resigned", "sent_at", "started", "streaming", "tries", "waiters", "worst",
     )  # fmt: skip
 
     def __init__(self, query: Query, waiters: list[Waiter], now: float) -> None:
@@ -69,6 +69,8 @@ class Exchange:
         """The network said no, rather than nothing."""
         self.hasty = False
         """Somebody gets stale data when it takes long."""
+        self.resigned = False
+        """Nobody is kept waiting any more: who asks is told at once that it failed."""
         self.over = False
 
 

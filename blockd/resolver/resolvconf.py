@@ -18,14 +18,11 @@ def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Upstream]:
         UpstreamError: none is left; a resolver without upstreams cannot forward.
     """
     found = []
-    for line in text.splitlines():
-        # Blanks or tabs in between, and a comment behind, as the C library reads it.
-        words = line.replace("#", " # ").replace(";", " ; ").split()
-        if words[:1] == ["nameserver"] and len(words) > 1:
-            try:
-                found.append(Endpoint.parse(_bare(words[1])))
-            except ValueError:
-                continue  # such as fe80::1%eth0, which wants an interface
+    for address in named(text):
+        try:
+            found.append(Endpoint.parse(_bare(address)))
+        except ValueError:
+            continue  # such as fe80::1%eth0, which wants an interface
     others = [endpoint for endpoint in found[:MOST] if not _is_own(endpoint, listen)]
     if not others:
         raise UpstreamError(
@@ -34,6 +31,13 @@ def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Upstream]:
             + "; set [resolver] upstreams"
         )
     return [Upstream(endpoint) for endpoint in others]
+
+
+def named(text: str) -> list[str]:
+    """Return what stands for the address of each server in a resolv.conf's text."""
+    # Blanks or tabs in between, and a comment behind, as the C library reads it.
+    lines = (line.replace("#", " # ").replace(";", " ; ").split() for line in text.splitlines())
+    return [words[1] for words in lines if words[:1] == ["nameserver"] and len(words) > 1]
 
 
 def chosen(settings: ResolverSection, text: str) -> Sequence[Upstream]:

@@ -151,7 +151,8 @@ class Upstreams:
             try:
                 packets = self._connected.receive(descriptor)
             except OSError:
-                self.exchanges.refused(number, channel, now)
+                for refused in self.exchanges.refused(number, channel, now):
+                    self._finish(refused, now)
                 packets = []
             for packet in packets:
                 done = received(number, channel, packet, now)
@@ -196,7 +197,8 @@ class Upstreams:
         if answer is not None:
             exchange = command.exchange
             self._keep(exchange.query, answer, now)
-            self._latency.add(now - exchange.started)
+            if exchange.over or not exchange.resigned:  # once a question, at its end
+                self._latency.add(now - exchange.started)
         for waiter in command.waiters:
             waiter.done(waiter, answer, now)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from blockd.errors import BlockdError
+from blockd.service import watchdog
 from blockd.service.notify import notify
 from blockd.service.parent import end_with
 
@@ -41,6 +42,8 @@ class Worker:
         self.ready = False
         self.due = 0.0
         """When it is to be started again."""
+        self.heard = 0.0
+        """When it was started, or last said something."""
         self._started = 0.0
         self._again = AGAIN
 
@@ -69,7 +72,7 @@ class Worker:
             _become(self.number, child, secret, inbox, others, parent)
         self.pid = pid
         self.ready = False
-        self._started = time.monotonic()
+        self._started = self.heard = time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def ended(self) -> int | None:
@@ -111,6 +114,7 @@ def _become(
             ignored = each == signal.SIGHUP
             signal.signal(each, signal.SIG_IGN if ignored else signal.SIG_DFL)
         os.environ["NOTIFY_SOCKET"] = "@" + inbox.getsockname()[1:].decode()
+        watchdog.adopt()
         for sock in (inbox, *others):
             sock.close()
         end_with(parent)

@@ -24,7 +24,7 @@ import msgspec
 from blockd.errors import StoreError, UnreachableError
 from blockd.resolver.statuses import added
 from blockd.resolver.worker import ERROR, SIGNALS, Worker
-from blockd.service import control
+from blockd.service import control, watchdog
 from blockd.service.notify import notify, reloading
 
 SECRET = 16
@@ -71,8 +71,8 @@ def run_workers(count: int, child: Callable[[int, bytes], None], path: Path) -> 
 
 
 def worker_socket(path: Path, number: int) -> Path:
-    """Return the control socket of one worker: `resolver.1.sock` beside `resolver.sock`."""
-    return path.with_name(f"{path.stem}.{number}{path.suffix}")
+    """Return the control socket of one worker: `control.1` beside `control`."""
+    return path.with_name(f"{path.name}.{number}")
 
 
 class _Parent:
@@ -88,6 +88,9 @@ class _Parent:
         """When whoever is left is killed; 0 until the end."""
         self._said = ""
         self._complaint = ""
+        self._interval = watchdog.interval()
+        self._ping = 0.0
+        """When systemd is to hear of this process again."""
 
     def __enter__(self) -> Self:
         self._server = _listen(self._path)
@@ -119,6 +122,8 @@ class _Parent:
             poll.register(descriptor, select.POLLIN)
         while True:
             now = time.monotonic()
+            if self._interval is not None and not self._stopping:
+                self._watch(now, self._interval)
             if not self._stopping:
                 self._start(now)
             elif not any(worker.pid for worker in self._workers):
@@ -135,11 +140,23 @@ class _Parent:
             if not worker.pid and now >= worker.due:
                 worker.start(self._child, self._secret, self._inbox, own)
 
+    def _watch(self, now: float, interval: float) -> None:
+        """Ping systemd, and kill workers that ping no more: the others go on meanwhile."""
+        if now >= self._ping:
+            self._ping = now + interval / (3 if notify(watchdog.PING) else 10)
+        for worker in self._workers:
+            if worker.pid and now - worker.heard > interval:
+                log.warning("worker %d hangs and is killed", worker.number)
+                worker.heard = now  # once is enough
+                worker.send(signal.SIGKILL)
+
     def _wait(self, now: float) -> float | None:
         """Return the milliseconds until there is something to do without being told."""
         if self._stopping:
             return 100
         due = [worker.due for worker in self._workers if not worker.pid]
+        if self._interval is not None:
+            due.append(self._ping)
         return max(0.0, (min(due) - now) * 1000 + 1) if due else None
 
     def _signals(self) -> None:
@@ -188,6 +205,7 @@ class _Parent:
                     pid = _CREDENTIALS.unpack_from(content)[0]
                     for worker in self._workers:
                         if worker.pid == pid:
+                            worker.heard = time.monotonic()
                             self._hear(worker, message.decode(errors="replace").splitlines())
 
     def _hear(self, worker: Worker, lines: list[str]) -> None:

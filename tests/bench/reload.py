@@ -3,6 +3,7 @@
 Only blockd is put through this here; how its peers fare stands in the README with its source.
 """
 
+import math
 import random
 import selectors
 import socket
@@ -10,19 +11,25 @@ import struct
 import subprocess
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 from msgspec import Struct
 
-from tests.bench import peers, workloads
+from tests.bench import peers, stalls, workloads
 from tests.bench.peers import Server
 
 FILL = 150_000
 """Answers of the usual size that fill 64 MB."""
 
 RATE = 10_000
-"""Queries a second: a third each of listed, cached and forwarded names."""
+"""Queries a second."""
 
+KINDS = ("listed", "cached", "forwarded")
+"""Each a third of the queries, in turn."""
+
+_SENDING = 0.001
+"""Seconds. A query whose sending took longer, since the sender lost its core, is not timed."""
 
 _TIMESTAMPS = 35  # SO_TIMESTAMPNS: socket(7), a struct timespec with each datagram
 
@@ -38,6 +45,19 @@ class Reloaded(Struct):
     worst_ms: float
     first_mb: float
     last_mb: float
+    latencies: list["Latency"] = []
+    stalled_ms: float = 0.0
+    """The longest that a process which slept on the resolver's core meanwhile woke late."""
+
+
+class Latency(Struct):
+    """How long answers of one kind took, in milliseconds."""
+
+    kind: str
+    median: float
+    most: float
+    """99.9 % of them took this or less."""
+    worst: float
 
 
 def measure(server: Server, directory: Path, names: list[str], reloads: int) -> Reloaded:
@@ -47,10 +67,9 @@ def measure(server: Server, directory: Path, names: list[str], reloads: int) -> 
     command = peers.blockd_command(directory)
     _fill(server, directory)
     load = _Load(server.port, names)
-    load.start()
     leaked = 0
     first = last = 0.0
-    try:
+    with stalls.seen(peers.SERVER_CORE) as stalled, load:
         for number in range(reloads):
             fresh = f"fresh-{number}.reload.example"
             for _ in range(3):  # kept and finished, so that both have to be given up
@@ -66,11 +85,10 @@ def measure(server: Server, directory: Path, names: list[str], reloads: int) -> 
             leaked += not _blocked(server.port, fresh)
             last = server.memory()[1]
             first = first or last
-    finally:
-        load.stop()
+    latencies = load.latencies()
     return Reloaded(
         reloads, len(names), load.asked, load.asked - load.answered, leaked + load.leaked,
-        load.worst * 1000, first, last,
+        max(each.worst for each in latencies), first, last, latencies, stalled.worst_ms,
     )  # fmt: skip
 
 
@@ -109,12 +127,23 @@ class _Load(threading.Thread):
         self._names = names
         self._end = threading.Event()
         self.asked = self.answered = self.leaked = 0
-        self.worst = 0.0
+        # Tenths of a millisecond of each kind, each with how many took so long.
+        self._took: tuple[Counter[int], ...] = tuple(Counter() for _ in KINDS)
 
-    def stop(self) -> None:
+    def __enter__(self) -> None:
+        self.start()
+
+    def __exit__(self, *_: object) -> None:
         """End the load and wait for the last answers."""
         self._end.set()
         self.join()
+
+    def latencies(self) -> list[Latency]:
+        """Return what came of each kind."""
+        return [
+            Latency(kind, _share(took, 0.5), _share(took, 0.999), max(took) / 10)
+            for kind, took in zip(KINDS, self._took, strict=True)
+        ]
 
     def run(self) -> None:
         chance = random.Random(5)
@@ -127,7 +156,7 @@ class _Load(threading.Thread):
             client.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
             client.settimeout(0)
             selector.register(client, selectors.EVENT_READ)
-            waiting: dict[int, tuple[float, bool]] = {}
+            waiting: dict[int, tuple[float, int]] = {}
             began = ended = time.monotonic()
             while not self._end.is_set() or (waiting and time.monotonic() - ended < 1.0):
                 now = time.monotonic()
@@ -143,13 +172,15 @@ class _Load(threading.Thread):
                         else:
                             name = f"r{self.asked}.forwarded.example"
                         packet = _query(self.asked & 0xFFFF, name)
-                        waiting[self.asked & 0xFFFF] = time.time(), kind == 0
+                        sent = time.time()
                         client.send(packet)
+                        held_up = time.time() - sent > _SENDING
+                        waiting[self.asked & 0xFFFF] = (math.nan if held_up else sent), kind
                         self.asked += 1
                 selector.select(0.0005)
                 self._take(client, waiting)
 
-    def _take(self, client: socket.socket, waiting: dict[int, tuple[float, bool]]) -> None:
+    def _take(self, client: socket.socket, waiting: dict[int, tuple[float, int]]) -> None:
         for _ in range(500):
             try:
                 packet, control, _, _ = client.recvmsg(4096, 64)
@@ -160,5 +191,16 @@ class _Load(threading.Thread):
                 seconds, nanoseconds = struct.unpack("qq", control[0][2][:16])
                 came = seconds + nanoseconds / 1e9
                 self.answered += 1
-                self.worst = max(self.worst, came - sent[0])
-                self.leaked += sent[1] != (packet[3] & 0xF == 3)
+                if not math.isnan(sent[0]):
+                    self._took[sent[1]][round((came - sent[0]) * 10_000)] += 1
+                self.leaked += (sent[1] == 0) != (packet[3] & 0xF == 3)
+
+
+def _share(took: "Counter[int]", share: float) -> float:
+    """Return the milliseconds within which that share of the answers came."""
+    left = took.total() * share
+    for tenths, count in sorted(took.items()):
+        left -= count
+        if left <= 0:
+            return tenths / 10
+    return 0.0

@@ -183,7 +183,7 @@ class _Daemon:
 
         def status() -> dict[str, Any] | None:
             with contextlib.suppress(UnreachableError):
-                found = control.ask(self.directory / "run" / "routes.sock")
+                found = control.ask(self.directory / "run" / "routes" / "control")
                 return found if (found["generation"], found["missing"]) == wanted else None
             return None
 
@@ -193,7 +193,7 @@ class _Daemon:
 
     def deletions(self, count: int) -> list[tuple[int, Plan]]:
         """Return what deletes that many of its routes, half of each family: tables and plans."""
-        active = control.ask(self.directory / "run" / "routes.sock")["active"]
+        active = control.ask(self.directory / "run" / "routes" / "control")["active"]
         plans = []
         with Kernel(prefixes.TABLE, prefixes.PROTOCOL, self.space.name) as kernel:
             for family, share in ((4, (count + 1) // 2), (6, count // 2)):

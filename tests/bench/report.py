@@ -69,6 +69,14 @@ def sizes(more: dict[str, Any]) -> str:
             f" {found.lost} lost, {found.leaked} leaked, the worst took {found.worst_ms:.1f} ms;"
             f" {found.first_mb:.0f} MB after the first, {found.last_mb:.0f} MB after the last"
         )
+        lines += [
+            f"{each.kind}: median {each.median:.1f} ms, 99.9 % within {each.most:.1f} ms,"
+            f" worst {each.worst:.1f} ms"
+            for each in found.latencies
+        ]
+        lines.append(
+            f"a process that slept on the resolver's core woke up to {found.stalled_ms:.1f} ms late"
+        )
     return "\n".join(lines)
 
 

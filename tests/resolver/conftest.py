@@ -15,50 +15,24 @@ from blockd.policy.writer import write
 from blockd.resolver import wire
 from blockd.watchlist import formats
 from blockd.watchlist.compile import compile_rules
+from tests.lists import HEAD, allow, platform
 from tests.resolver import messages
 
-RULES = """\
-[list]
-name = "Test list"
-authority = "Example Authority"
-basis = "order"
-reference = "Notice 7"
-
-[[platform]]
-id = "p001"
-domains = ["plain.example", "listed.example", "=only.example", "*.below.example", "open.example"]
-
-[[platform]]
-id = "p002"
-domains = ["zero.example"]
-action = "zero"
-
-[[platform]]
-id = "p003"
-domains = ["silent.example"]
-action = "drop"
-
-[[platform]]
-id = "p004"
-domains = ["refused.example"]
-action = "refused"
-
-[[platform]]
-id = "p005"
-domains = ["page.example"]
-action = "address"
-addresses = ["198.18.0.1", "2001:db8::1"]
-ttl = 5
-
-[[platform]]
-id = "p006"
-domains = ["nodata.example"]
-action = "nodata"
-
-[[allow]]
-domains = ["good.listed.example", "open.example"]
-reason = "a test"
-"""
+RULES = (
+    HEAD
+    + platform(
+        "p001", "plain.example", "listed.example", "=only.example", "*.below.example",
+        "open.example",
+    )
+    + platform("p002", "zero.example", action="zero")
+    + platform("p003", "silent.example", action="drop")
+    + platform("p004", "refused.example", action="refused")
+    + platform(
+        "p005", "page.example", action="address", addresses=["198.18.0.1", "2001:db8::1"], ttl=5
+    )
+    + platform("p006", "nodata.example", action="nodata")
+    + allow("good.listed.example", "open.example")
+)  # fmt: skip
 
 
 def compiled(directory, text, number):

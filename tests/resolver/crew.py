@@ -1,6 +1,6 @@
 """A small daemon of several workers, run as a program: who answers a datagram says who it is.
 
-`python -m tests.resolver.crew DIRECTORY COUNT` serves `resolver.sock` in the directory. Files
+`python -m tests.resolver.crew DIRECTORY COUNT` serves `control` in the directory. Files
 there change what workers do: `wait` keeps the last one from being ready, `refuse` has them
 refuse to start, `crash` makes them raise something nobody expects.
 """
@@ -18,6 +18,7 @@ from blockd.resolver.sharing import shared_loop
 from blockd.resolver.workers import run_workers, worker_socket
 from blockd.service import control
 from blockd.service.notify import notify, reloading
+from blockd.service.watchdog import Watchdog
 
 
 async def work(directory, count, sock, number, secret):
@@ -50,13 +51,14 @@ async def work(directory, count, sock, number, secret):
 
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
-    server = await control.serve(worker_socket(directory / "resolver.sock", number), status)
-    while number == count and (directory / "wait").exists() and not stop.is_set():  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    loop.add_reader(sock, asked)
-    ready = True
-    notify("READY=1", "STATUS=working")
-    await stop.wait()
+    server = await control.serve(worker_socket(directory / "control", number), status)
+    with Watchdog():
+        while number == count and (directory / "wait").exists() and not stop.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        loop.add_reader(sock, asked)
+        ready = True
+        notify("READY=1", "STATUS=working")
+        await stop.wait()
     server.close()
 
 
@@ -76,7 +78,7 @@ def main(directory, count):
         with asyncio.Runner(loop_factory=lambda: shared_loop([sock])) as runner:
             runner.run(work(directory, count, sock, number, secret))
 
-    return run_workers(count, child, directory / "resolver.sock")
+    return run_workers(count, child, directory / "control")
 
 
 if __name__ == "__main__":

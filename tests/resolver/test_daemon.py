@@ -48,7 +48,7 @@ class Running:
         self.address = address
         self.directory = directory
         self.state = directory / "state"
-        self.socket = self.state / "run" / "resolver.sock"
+        self.socket = self.state / "run" / "resolver" / "control"
         self.configure(*upstreams, extra=extra)
         argv = ["--config", str(directory / "blockd.toml"), "--state", str(self.state), "resolve"]
         with (directory / "log").open("wb") as log:
@@ -442,3 +442,27 @@ def test_what_the_servers_of_an_earlier_resolv_conf_said_is_forgotten(tmp_path, 
         return len(made._engine.cache)
 
     assert asyncio.run(reload()) == kept
+
+
+def test_a_fault_of_its_own_is_logged_without_what_was_asked(tmp_path, caplog):
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("nameserver 127.0.0.2\n")
+    config = Config(resolver=ResolverSection(listen=(Endpoint("127.0.0.1", 5300),)))
+    made = daemon.ResolverDaemon(
+        config, Store(tmp_path / "state"), lambda: config, resolv_conf, bytes(16)
+    )
+
+    def fails(name):
+        raise KeyError(name)
+
+    async def run():
+        waiting = asyncio.create_task(made.run(tmp_path / "control", None))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(fails, "secret.example")
+        await asyncio.sleep(0)
+        made._stop.set()
+        await waiting
+
+    asyncio.run(run())
+    assert "KeyError, which is a fault of blockd's" in caplog.text
+    assert "secret" not in caplog.text

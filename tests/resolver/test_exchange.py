@@ -128,9 +128,9 @@ class Play:
             packet = None if "fails" in words else made_reply(asked.message, words)
             command = found.by_stream(asked.exchange, asked.upstream, packet, self.now)
         elif verb == "icmp":
-            for channel in range(CHANNELS):
-                if not found.idle(int(words[0]), channel):
-                    found.refused(int(words[0]), channel, self.now)
+            upstream = int(words[0])
+            busy = [channel for channel in range(CHANNELS) if not found.idle(upstream, channel)]
+            return [done for each in busy for done in found.refused(upstream, each, self.now)]
         else:
             assert verb == "flush"
             found.turn(self.now)
@@ -375,6 +375,91 @@ ALONE = {
 @pytest.mark.parametrize("lines", ALONE.values(), ids=ALONE)
 def test_a_single_upstream(lines):
     play(lines, "u")
+
+
+SILENT = [
+    "ask -> send 0", "ask old -> send 0", "wait 0.7 -> send 0, send 0",
+    "wait 1.3 -> send 0, send 0", "wait 2.4 -> done SERVFAIL 22, done SERVFAIL 22", "flush",
+]  # fmt: skip
+REFUSED = [
+    "ask -> send 0", "ask old -> send 0", "icmp 0 -> -", "wait 0.7 -> send 0, send 0",
+    "icmp 0 -> -", "wait 1.31 -> send 0, send 0",
+    "icmp 0 -> done SERVFAIL 23, done SERVFAIL 23",
+    "wait 2.41 -> done SERVFAIL 23 x0, done SERVFAIL 23 x0", "flush",
+]  # fmt: skip
+IN_VAIN = {
+    "who asks is told soon, and the question goes on": [
+        *SILENT, "ask other -> send 0", "wait 0.7 -> send 0", "wait 0.2 -> -",
+        "wait 0.1 -> done SERVFAIL 22", "ask other -> done SERVFAIL 22", "wait 1.0 -> send 0",
+        "ask other hasty -> done SERVFAIL 22", "reply -> done NOERROR x0", "flush",
+        "ask other -> send 0", "wait 0.7 -> send 0", "wait 1.3 -> send 0",
+    ],
+    "an end without an answer is the last word": [
+        *SILENT, "ask other -> send 0", "wait 0.7 -> send 0", "wait 0.3 -> done SERVFAIL 22",
+        "wait 1.0 -> send 0", "wait 2.4 -> done SERVFAIL 22 x0",
+    ],
+    "one lost datagram costs nothing there either": [
+        *SILENT, "ask other -> send 0", "wait 0.7 -> send 0", "reply -> done NOERROR",
+        "wait 0.3 -> -",
+    ],
+    "whoever waits when it is back waits on": [
+        *SILENT, "ask other -> send 0", "ask do -> send 0", "reply -> done NOERROR",
+        "wait 0.7 -> send 0", "wait 0.4 -> -", "wait 0.9 -> send 0", "reply -> done NOERROR",
+    ],
+    "a slow one is none": [
+        "ask -> send 0", "ask do -> send 0", "ask old -> send 0",
+        "wait 0.7 -> send 0, send 0, send 0", "flush", "ask other -> send 0",
+        "wait 1.3 -> send 0, send 0, send 0, send 0", "reply to 0 -> done NOERROR",
+        "wait 1.0 -> -", "reply to 6 -> done NOERROR",
+    ],
+    "where the network refuses they are told why, and the question goes on": [
+        *REFUSED, "ask other -> send 0", "icmp 0 -> -", "wait 0.7 -> send 0", "icmp 0 -> -",
+        "wait 0.3 -> done SERVFAIL 23", "ask other -> done SERVFAIL 23", "wait 1.0 -> send 0",
+        "icmp 0 -> -", "reply -> done NOERROR x0",
+    ],
+    "forged refusals take no answer away": [
+        *REFUSED, "ask other -> send 0", *["icmp 0 -> -"] * 9, "wait 0.3 -> -",
+        "reply -> done NOERROR", *["icmp 0 -> -"] * 9, "ask do -> send 0", "wait 0.7 -> send 0",
+        "wait 0.4 -> -", "icmp 0 -> -", "reply -> done NOERROR",
+    ],
+    "a name that nobody can resolve says nothing of the others": [
+        "ask -> send 0", "wait 0.7 -> send 0", "wait 1.3 -> send 0",
+        "wait 2.4 -> done SERVFAIL 22", "flush", "ask other -> send 0", "wait 0.7 -> send 0",
+        "wait 0.7 -> -", "reply -> done NOERROR",
+    ],
+    "refusals in a burst are none: it may be starting again": [
+        "ask -> send 0", "ask other -> send 0", "ask do -> send 0", "icmp 0 -> -", "icmp 0 -> -",
+        "icmp 0 -> -", "ask old -> send 0", "icmp 0 -> -",
+        "wait 0.7 -> send 0, send 0, send 0, send 0", "reply -> done NOERROR",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", IN_VAIN.values(), ids=IN_VAIN)
+def test_an_only_upstream_that_is_known_not_to_answer(lines):
+    play(lines, "u")
+
+
+BOTH_SILENT = [
+    "ask -> send 0", "ask other -> send 0", "ask do -> send 0",
+    "wait 0.7 -> send 1, send 1, send 1", "wait 1.3 -> send 0, send 0, send 0",
+    "wait 2.4 -> done SERVFAIL 22, done SERVFAIL 22, done SERVFAIL 22", "wait 0.4", "flush",
+]  # fmt: skip
+
+
+def test_all_that_are_silent_keep_nobody_waiting():
+    play([
+        *BOTH_SILENT, "ask -> send 0, send 1", "wait 0.7 -> send 0", "wait 0.3 -> done SERVFAIL 22",
+        "ask -> done SERVFAIL 22", "reply -> done NOERROR x0",
+    ])  # fmt: skip
+
+
+def test_one_that_answers_is_enough_to_wait_for():
+    play([
+        *BOTH_SILENT, "ask -> send 0, send 1", "reply to 10 -> done NOERROR", "flush",
+        "ask other -> send 1", "wait 0.7 -> send 0", "wait 0.4 -> -", "wait 0.9 -> send 1",
+        "reply -> done NOERROR",
+    ])  # fmt: skip
 
 
 STREAMS = {
@@ -825,11 +910,12 @@ class Anything(RuleBasedStateMachine):
 
     def do(self, event):
         verb, *words = event.split()
-        for command in self.stage.commands(verb, words):
-            if command.answer is not None:
-                assert command.exchange not in self.over
-                self.over.add(command.exchange)
+        commands = self.stage.commands(verb, words)
+        for command in commands:
             self.stage.show(command)
+        ended = {command.exchange for command in commands if command.exchange.over}
+        assert self.over.isdisjoint(ended)
+        self.over |= ended
         before = len(self.stage.streams)
         self.stage.flushed()
         self.owed += range(before, len(self.stage.streams))
@@ -879,7 +965,7 @@ class Anything(RuleBasedStateMachine):
         assert (len(found), self.owed) == (0, [])
         assert not any(pending for channels in found._pending for pending in channels)
         assert not any(found._due)
-        # A stale answer is the last that its client gets; the exchange goes on for the cache.
+        # Stale data, or the word that it is in vain, is its client's last; the exchange goes on.
         assert len(self.stage.answered) == self.asked
         assert all(exchange.tries <= len(exchanges.PATIENCE) for exchange in self.over)
 

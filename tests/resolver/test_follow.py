@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from blockd.config import ResolverSection
-from blockd.errors import NoPolicyError
+from blockd.errors import NoPolicyError, StoreError
 from blockd.policy.store import Store
 from blockd.resolver.engine import Engine
-from blockd.resolver.follow import Follower
+from blockd.resolver.follow import RETRY, Follower
 from tests.resolver.stub import until
 
 RULE = '[[platform]]\nid = "p{}"\ndomains = {}\n'
@@ -16,14 +16,16 @@ RULE = '[[platform]]\nid = "p{}"\ndomains = {}\n'
 
 @pytest.fixture
 def follower(tmp_path):
-    told = []
+    told, now = [], [0.0]
     engine = Engine(ResolverSection(), None)
     made = Follower(
         Store(tmp_path / "state"),
         engine,
         lambda: told.append(("adopting", engine.policy and engine.policy.number)),
         lambda: told.append(("adopted", engine.policy.number)),
+        lambda: now[0],
     )
+    made.now = now
     yield made, engine, told
     made.close()
 
@@ -88,6 +90,37 @@ def test_a_damaged_generation_is_reported_and_the_old_one_stays(tmp_path, commit
     asyncio.run(scenario())
     assert engine.policy.number == 1
     assert "damaged" in made.problem
+
+
+def test_what_could_not_be_opened_is_tried_again_after_a_pause_and_told_once(
+    tmp_path, committing, follower, monkeypatch, caplog
+):
+    made, engine, _ = follower
+    committing(tmp_path)
+    opening = Store.open_generation
+    tried = []
+
+    def failing(_store, number):
+        tried.append(number)
+        raise StoreError("Too many open files")
+
+    async def scenario():
+        made.first()
+        made.begin()
+        committing(tmp_path, RULE.format(2, ["b.example"]))
+        monkeypatch.setattr(Store, "open_generation", failing)
+        for attempt in (1, 2):
+            await until(lambda n=attempt: made.look() or len(tried) == n)
+            await asyncio.sleep(0.05)
+            made.look()
+            assert tried == [2] * attempt, "it is not tried again at once"
+            made.now[0] += RETRY
+        monkeypatch.setattr(Store, "open_generation", opening)
+        await until(lambda: made.look() or engine.policy.number == 2)
+
+    asyncio.run(scenario())
+    assert made.problem == ""
+    assert [each.levelname for each in caplog.records].count("ERROR") == 1
 
 
 def test_nothing_is_adopted_before_the_daemon_begins(tmp_path, committing, follower):

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockd.resolver.health import BACK_OFF, LATE, LONGEST_BACK_OFF, ODD, SILENT, SUSPICION, Health
+from blockd.resolver.health import (
+    BACK_OFF,
+    LATE,
+    LONGEST_BACK_OFF,
+    LOST,
+    ODD,
+    REFUSING,
+    SILENT,
+    SUSPICION,
+    Health,
+)
 
 
 def silent(now=0.0):
@@ -142,3 +152,33 @@ def test_but_not_for_long():
     for _ in range(20_000):
         health.given_up(5.0)
     assert burst(health, ODD, 5.1 + 2 * LATE).count(True) == 1
+
+
+@pytest.mark.parametrize(("refused", "least"), [(False, LOST), (True, REFUSING)])
+def test_who_is_silent_for_long_is_known_not_to_answer_until_it_replies(refused, least):
+    health = Health()
+    assert not health.lost(1000.0)
+    for number in range(SILENT):
+        if refused:
+            health.refused(10.0, bytes((number,)))
+        else:
+            health.timed_out(10.7, 0.7, bytes((number,)))
+    assert [health.lost(10.0 + least - 0.1), health.lost(10.1 + least)] == [False, True]
+    health.replied(0.01)
+    assert not health.lost(1000.0)
+    health.timed_out(1000.0, 0.7)
+    assert not health.lost(2000.0)
+
+
+def test_one_question_alone_does_not_make_it_so():
+    health = Health()
+    for moment in range(20):
+        health.timed_out(10.0 + moment, 0.7, b"one")
+    assert (health.silent, health.lost(1000.0)) == (True, False)
+
+
+def test_a_burst_of_refusals_is_no_more_than_a_restart():
+    health = Health()
+    for _ in range(100):
+        health.refused(10.0)
+    assert (health.silent, health.lost(10.1)) == (True, False)

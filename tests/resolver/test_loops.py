@@ -56,8 +56,8 @@ def test_a_loop_through_another_server_is_named_in_the_status(tmp_path, mirror):
         problem = ""
         while not problem and time.monotonic() < deadline:
             time.sleep(0.05)
-            if (tmp_path / "run" / "resolver.sock").exists():
-                problem = control.ask(tmp_path / "run" / "resolver.sock")["problem"]
+            if (tmp_path / "run" / "resolver" / "control").exists():
+                problem = control.ask(tmp_path / "run" / "resolver" / "control")["problem"]
         assert problem.startswith(f"upstream 127.0.0.1:{port} sends questions back")
     finally:
         daemon.terminate()

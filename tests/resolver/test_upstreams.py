@@ -269,6 +269,65 @@ def test_when_nobody_can_be_reached_the_client_is_told_so():
     asyncio.run(scenario())
 
 
+def impatient_of_the_lost(monkeypatch):
+    monkeypatch.setattr(health, "LOST", 0.5)
+    monkeypatch.setattr(health, "REFUSING", 0.3)
+    monkeypatch.setattr(exchange, "RESIGNED", 0.1)
+
+
+async def outage(asker):
+    asked = [asker.ask(query(name)) for name in ("first.example", "second.example")]
+    assert [shown(answer) for answer in await asyncio.gather(*asked)] == [NONE, NONE]
+    await until(lambda: len(asker.upstreams.exchanges) == 0)
+
+
+@pytest.mark.parametrize(("refuses", "code"), [(False, 22), (True, 23)])
+def test_an_only_upstream_that_is_known_not_to_answer_costs_no_client_its_time(
+    monkeypatch, refuses, code
+):
+    impatient_of_the_lost(monkeypatch)
+
+    async def scenario(_, one):
+        asker = Asker(dead() if refuses else one.upstream)
+        with contextlib.closing(asker.upstreams):
+            await outage(asker)
+            monkeypatch.setattr(exchange, "PATIENCE", (DEADLINE,) * 3)
+            await asyncio.sleep(0.1)
+            for number in range(5):
+                failed = await asker.ask(query(f"n{number}.example"))  # long before its deadline
+                assert (shown(failed), errors(failed), failed.lifetime) == (NONE, [code], 0)
+            assert len(asker.upstreams.exchanges) == 5  # they go on, as probes
+            assert asker.latency.total < 3
+
+    asking(scenario, silent)
+
+
+def test_an_only_upstream_that_is_back_is_taken_at_its_first_word(monkeypatch):
+    impatient_of_the_lost(monkeypatch)
+
+    async def scenario(asker, one):
+        await outage(asker)
+        monkeypatch.setattr(exchange, "RESIGNED", DEADLINE)
+        one.behave = dropping(1)  # and the first datagram is lost
+        assert shown(await asker.ask(query("a.example"))) == ONE
+        assert not asker.upstreams.status()[0]["silent"]
+
+    asking(scenario, silent)
+
+
+def test_what_is_answered_after_its_clients_were_told_is_kept(monkeypatch):
+    impatient_of_the_lost(monkeypatch)
+
+    async def scenario(asker, one):
+        await outage(asker)
+        one.behave = delayed(0.15)
+        assert shown(await asker.ask(query("a.example"))) == NONE
+        await until(lambda: len(asker.upstreams.exchanges) == 0)
+        assert [shown(kept) for _, kept, _ in asker.kept] == [NONE, NONE, NONE, ONE]
+
+    asking(scenario, silent)
+
+
 def test_an_upstream_that_there_is_no_route_to_is_passed_over():
     async def scenario(_, one):
         nowhere = Upstream(Endpoint("255.255.255.255"))  # a plain socket cannot be connected to it

@@ -32,8 +32,8 @@ def until(condition):
 class Crew:
     """A running daemon of workers."""
 
-    def __init__(self, directory, count):
-        self.path = directory / "resolver.sock"
+    def __init__(self, directory, count, **environment):
+        self.path = directory / "control"
         self.heard = []
         self._inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._inbox.bind(str(directory / "notify"))
@@ -41,7 +41,12 @@ class Crew:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.resolver.crew", str(directory), str(count)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "NOTIFY_SOCKET": str(directory / "notify")},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "NOTIFY_SOCKET": str(directory / "notify"),
+                **environment,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -98,8 +103,8 @@ def crew(tmp_path):
     """Start crews in `tmp_path`: a function of how many workers."""
     started = []
 
-    def start(count=3):
-        started.append(Crew(tmp_path, count))
+    def start(count=3, **environment):
+        started.append(Crew(tmp_path, count, **environment))
         return started[-1]
 
     yield start
@@ -163,6 +168,34 @@ def test_a_worker_that_dies_is_started_again_with_the_same_secret(crew):
     assert said.count("worker 2 ended by a signal (Killed); it is started again") == 1
 
 
+def test_under_a_watchdog_a_worker_that_hangs_is_killed_and_the_others_are_not(crew):
+    started = crew(WATCHDOG_USEC="1000000").ready()
+    before = pids(started)
+    until(lambda: started.told("WATCHDOG=1"))
+    started.heard.clear()
+    os.kill(before[1], signal.SIGSTOP)
+    until(lambda: (s := started.status()) and s["ready"] and pids(started)[1] != before[1])
+    after = pids(started)
+    assert (after[0], after[2]) == (before[0], before[2])
+    assert started.told("WATCHDOG=1")  # the parent goes on saying that it lives
+    status, said = started.end()
+    assert status == 0
+    assert said.count("worker 2 hangs and is killed") == 1
+    assert "worker 1" not in said
+    assert "worker 3" not in said
+
+
+def test_without_a_watchdog_nobody_is_killed_for_being_slow(crew):
+    started = crew().ready()
+    before = pids(started)
+    os.kill(before[1], signal.SIGSTOP)
+    time.sleep(0.5)
+    assert not gone(before[1])
+    os.kill(before[1], signal.SIGCONT)
+    assert pids(started) == before
+    assert not started.told("WATCHDOG=1")
+
+
 def test_while_one_is_missing_the_others_serve_and_the_status_says_so(crew, tmp_path):
     started = crew().ready()
     (tmp_path / "refuse").touch()
@@ -184,7 +217,7 @@ def test_a_signal_ends_all_workers_and_leaves_nothing_behind(crew, number, tmp_p
     assert started.end(number) == (0, "")
     assert all(gone(pid) for pid in workers)
     assert started.told("STOPPING=1")
-    assert not list(tmp_path.glob("resolver.sock"))
+    assert not list(tmp_path.glob("control"))
 
 
 def test_workers_end_with_a_parent_that_is_killed(crew):
@@ -235,9 +268,9 @@ def test_nobody_else_speaks_for_a_worker(crew, tmp_path):
 def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="no control socket"):
-        run_workers(1, lambda *_: None, tmp_path / "file" / "resolver.sock")
+        run_workers(1, lambda *_: None, tmp_path / "file" / "control")
 
 
 def test_the_sockets_of_workers_stand_beside_that_of_all():
-    path = Path("/run/blockd/resolver.sock")
-    assert worker_socket(path, 2) == Path("/run/blockd/resolver.2.sock")
+    path = Path("/run/blockd/resolver/control")
+    assert worker_socket(path, 2) == Path("/run/blockd/resolver/control.2")
