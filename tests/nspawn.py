@@ -1,10 +1,10 @@
 """A real systemd as PID 1 of a container, inside a network namespace of a test's topology.
 
-systemd-nspawn boots an overlay over the machine's own `/`, in about half a second; what is
-written goes to a tmpfs and is gone afterwards. All of it is in a mount and a process namespace
-around the container's own, whose first process the kernel kills with the one that made it: even
-a test run that is killed leaves nothing behind but empty cgroups and a log, which the next one
-removes. What is installed in the container is the business of whoever boots it.
+systemd-nspawn boots an overlay over the machine's own `/`, or over another root, in about half a
+second; what is written goes to a tmpfs and is gone afterwards. All of it is in a mount and a
+process namespace around the container's own, whose first process the kernel kills with the one
+that made it: even a test run that is killed leaves nothing behind but empty cgroups and a log,
+which the next one removes. What is installed in the container is the business of whoever boots it.
 """
 
 import contextlib
@@ -38,19 +38,22 @@ _PROGRAMS = {
 _MARK = f"{PREFIX}machine-"
 _numbers = itertools.count()
 
-_SCRIPT = """
+_SCRIPT = r"""
 set -eu
-name=$1 namespace=$2 cgroups=$3
-shift 3
+name=$1 namespace=$2 cgroups=$3 lower=$4
+shift 4
 for each in $cgroups; do echo $$ >"$each/cgroup.procs"; done
 # Any empty directory serves: this mount namespace is nobody else's.
 mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
-mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
+mount -t overlay -o lowerdir="$lower",upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
 cd /mnt/root
 # An empty machine-id is a first boot. Nothing of this machine's own is enabled or kept.
 : >etc/machine-id
-rm -rf etc/systemd/system/*.wants var/log/journal etc/blockd var/lib/blockd opt/blockd
+if [ "$lower" = / ]; then
+    rm -rf etc/systemd/system/*.wants var/log/journal \
+        etc/blockd var/lib/blockd var/spool/blockd opt/blockd
+fi
 exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --directory=/mnt/root \
     --machine="$name" --register=no --keep-unit --network-namespace-path="$namespace" \
     --boot --notify-ready=yes --console=read-only --capability=all --system-call-filter=bpf \
@@ -133,19 +136,27 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(space: Namespace, binds: Mapping[Path, str] | None = None) -> Iterator[Machine]:
+def machine(
+    space: Namespace,
+    binds: Mapping[Path, str] | None = None,
+    lower: Path = Path("/"),
+    kept: Mapping[Path, str] | None = None,
+) -> Iterator[Machine]:
     """Boot systemd in a namespace; remove all of it at the end.
 
     Args:
         space: the network namespace that it lives in.
         binds: directories of this machine, each with the place where the container sees it,
             read-only.
+        lower: the root that it is a copy of; nothing is written there.
+        kept: as `binds`, for what it writes and a next one shall find again.
     """
     require()
     name = f"{_MARK}{os.getpid()}-{next(_numbers)}"
     cgroups = [root / name for root in cgroup_roots()]
     sweep()
     options = [f"--bind-ro={source}:{place}" for source, place in (binds or {}).items()]
+    options += [f"--bind={source}:{place}" for source, place in (kept or {}).items()]
     console = Path(f"/run/{name}.console")
     with contextlib.ExitStack() as undo:
         for cgroup in cgroups:
@@ -162,12 +173,15 @@ def machine(space: Namespace, binds: Mapping[Path, str] | None = None) -> Iterat
                  "unshare", "--mount", "--propagation", "private",
                  "--pid", "--mount-proc", "--kill-child",
                  "sh", "-c", _SCRIPT, "sh", name, f"/run/netns/{space.name}",
-                 " ".join(map(str, cgroups)), *options],
+                 " ".join(map(str, cgroups)), str(lower), *options],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env={**os.environ, "NOTIFY_SOCKET": f"@{name}"},
             )  # fmt: skip
         undo.callback(_end, process)
         _await_ready(process, notices, console)
+        # Whatever happens in there is told here. Unread, it would block nspawn once there is more
+        # than the socket holds (unix(7)); closed, it is told to nobody.
+        notices.close()
         leader = _leader(cgroups[0])
         undo.callback(_kill, leader, process)
         yield Machine(space, leader, process)

@@ -13,15 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from blockd.compiler import tidings
 from blockd.config import Config
-from blockd.errors import BlockdError, ChangeError, StoreError
+from blockd.errors import BlockdError, BusyError, ChangeError, StoreError
 from blockd.policy import publish
 from blockd.policy.publish import Outcome
 from blockd.policy.store import Store
 from blockd.service import control
 from blockd.service.notify import notify, reloading
+from blockd.service.watchdog import Watchdog
 from blockd.watchlist import configured, needed
-from blockd.watchlist.model import Issue
+from blockd.watchlist.model import Issue, Severity
 from blockd.watchlist.watch import ListWatch
 
 LOOK = 10.0
@@ -33,8 +35,8 @@ The clock may jump, so expiry is not a timer of days; it is compared again and a
 PROBED = 1.0
 """Seconds between looks while something is refused: somebody may confirm it by the command line."""
 
-MOST_ISSUES = 20
-"""Issues of one compile that are logged; `blockd check` shows all."""
+MOST_ISSUES = 100
+"""Issues in the status, which has to stay below what a control socket gives; and their count."""
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +68,19 @@ class CompilerDaemon:
         self._reload = reload
         self._problem = ""
         self._problem_since: datetime | None = None
+        self._mended: dict[str, Any] | None = None
         self._change: ChangeError | None = None
         self._misconfigured = ""
         self._issues: tuple[Issue, ...] = ()
+        self._issue_count = 0
         self._outcome: Outcome | None = None
         self._seen: int | None = None
+        self._whole = False
+        self._busy = False
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._hangup = False
+        self._watchdog = Watchdog()
 
     async def run(self, socket_path: Path) -> None:
         """See `run` of this module."""
@@ -81,12 +88,14 @@ class CompilerDaemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
-        with self._store.lock():
-            pass  # a state directory that cannot be written is a start-up error
+        # A state directory that cannot be written is a start-up error; one in use is none.
+        with contextlib.suppress(BusyError), self._store.lock(wait=False):
+            pass
         server = await control.serve(socket_path, self.status)
         try:
-            while not self._stop.is_set():
-                await self._watch()
+            with self._watchdog:
+                while not self._stop.is_set():
+                    await self._watch()
         finally:
             notify("STOPPING=1")
             server.close()
@@ -119,7 +128,7 @@ class CompilerDaemon:
                         changed = asyncio.create_task(lists.changed())
                         lists.renew()
                         await self._compile()
-                    elif lists.renew() or self._expiry_is_due() or self._is_overtaken():
+                    elif lists.renew() or self._is_due():
                         await self._compile()
                     notify(f"STATUS={self._summary()}")
             finally:
@@ -130,59 +139,91 @@ class CompilerDaemon:
 
     async def _compile(self) -> None:
         now = datetime.now(UTC)
+        self._busy = False
         try:
-            outcome = await asyncio.to_thread(publish.publish, self._store, self._config, now)
+            with self._watchdog.working():
+                outcome = await asyncio.to_thread(
+                    publish.publish, self._store, self._config, now, told=self._watchdog.told
+                )
+        except BusyError as error:
+            self._busy = True
+            if not self._stop.is_set():
+                self._refused(error, ())
+            return
         except BlockdError as error:
             self._refused(error, getattr(error, "issues", ()))
             await self._expire(now)
             return
         except Exception as error:
             # A fault of ours must not end the only process that applies changes and expiries.
-            log.exception("nothing changed: an error that blockd did not expect")
+            log.exception(
+                "nothing changed: an error that blockd did not expect", extra=self._in_force()
+            )
             self._refused(StoreError(f"an error that blockd did not expect: {error!r}"), ())
             await self._expire(now)
             return
         if self._problem:
-            log.info("mended: the lists are accepted again")
-        self._problem, self._problem_since, self._issues = "", None, outcome.issues
+            log.info("mended: the lists are accepted again", extra={"generation": outcome.number})
+            self._mended = {
+                "problem": self._problem,
+                "since": self._problem_since,
+                "until": datetime.now(UTC),
+            }
+        self._problem, self._problem_since = "", None
+        self._show(outcome.issues, outcome.more_issues)
         self._change = None
         self._outcome = outcome
         self._seen = outcome.number
         if outcome.committed:
-            _log_issues(outcome.issues, logging.WARNING)
-            difference = outcome.difference
-            log.info(
-                "generation %d: %d added, %d removed, %d changed",
-                outcome.number,
-                len(difference.added),
-                len(difference.removed),
-                len(difference.changed),
-            )
+            tidings.issues(outcome.issues, logging.WARNING, outcome.more_issues)
+            tidings.committed(outcome)
+            if outcome.whole and not self._whole:
+                tidings.whole(outcome.number, outcome.whole)
+            self._whole = bool(outcome.whole)
 
     def _refused(self, error: BlockdError, issues: Sequence[Issue]) -> None:
         again = str(error) == self._problem
-        self._problem, self._issues = str(error), tuple(issues)
+        self._problem = str(error)
+        self._show(issues)
         self._problem_since = self._problem_since or datetime.now(UTC)
         self._change = error if isinstance(error, ChangeError) else None
         self._seen = self._store.current()
         if not again:
-            _log_issues(issues, logging.ERROR)
-            log.error("nothing changed: %s", error)
+            tidings.issues(issues, logging.ERROR)
+            log.error("nothing changed: %s", error, extra=self._in_force())
+
+    def _show(self, issues: Sequence[Issue], more: int = 0) -> None:
+        """Keep the first issues for the status, those before all that refuse a list."""
+        self._issue_count = len(issues) + more
+        graver = sorted(issues, key=lambda issue: issue.severity is Severity.WARNING)
+        self._issues = tuple(graver[:MOST_ISSUES])
 
     async def _expire(self, now: datetime) -> None:
         """No entry stays in force past its date because a file is broken."""
         try:
-            outcome = await asyncio.to_thread(publish.expire, self._store, now)
+            with self._watchdog.working():
+                outcome = await asyncio.to_thread(
+                    publish.expire, self._store, now, self._watchdog.told
+                )
         except StoreError as error:
-            log.error("expired entries stay in force: %s", error)  # noqa: TRY400 - a sentence
+            log.error(  # noqa: TRY400 - a sentence
+                "expired entries stay in force: %s", error, extra=self._in_force()
+            )
             return
         except Exception:
-            log.exception("expired entries stay in force: an error that blockd did not expect")
+            log.exception(
+                "expired entries stay in force: an error that blockd did not expect",
+                extra=self._in_force(),
+            )
             return
         if outcome is not None:
             self._outcome = outcome
             self._seen = outcome.number
-            log.info("generation %d: entries past their day were removed", outcome.number)
+            log.info(
+                "generation %d: entries past their day were removed",
+                outcome.number,
+                extra={"generation": outcome.number},
+            )
 
     def _expiry_is_due(self) -> bool:
         number = self._store.current()
@@ -192,6 +233,10 @@ class CompilerDaemon:
             return bool(publish.dated(self._store.record(number), datetime.now(UTC).date()))
         except StoreError:
             return False
+
+    def _is_due(self) -> bool:
+        """Tell whether to compile although no list has changed."""
+        return self._busy or self._expiry_is_due() or self._is_overtaken()
 
     def _is_overtaken(self) -> bool:
         """Tell whether the command line committed, so that what is refused may be in force now."""
@@ -203,7 +248,9 @@ class CompilerDaemon:
             self._config = self._reload()
         except BlockdError as error:
             self._misconfigured = str(error)
-            log.error("nothing changed: %s", error)  # noqa: TRY400 - a sentence
+            log.error(  # noqa: TRY400 - a sentence
+                "nothing changed: %s", error, extra=self._in_force()
+            )
         else:
             self._misconfigured = ""
 
@@ -213,7 +260,12 @@ class CompilerDaemon:
 
     def _end(self) -> None:
         self._stop.set()
+        self._store.stop_waiting()
         self._wake.set()
+
+    def _in_force(self) -> dict[str, int | None]:
+        """Return what a message carries that is about the generation that stays in force."""
+        return {"generation": self._store.current()}
 
     def _summary(self) -> str:
         number = self._store.current()
@@ -229,16 +281,13 @@ class CompilerDaemon:
             "generation": self._store.current(),
             "problem": self._problem or self._misconfigured,
             "problem_since": self._problem_since,
+            # The last problem that is none any more; None: there was none since the start.
+            "last_refused": self._mended,
+            # The first of them, those before all that refuse a list.
             "issues": [str(issue) for issue in self._issues],
+            "issue_count": self._issue_count,
             "refused_change": None if self._change is None else self._change.digest,
             "refused_by": [] if self._change is None else list(self._change.beyond),
             "held": self._outcome is not None and self._outcome.held,
             "paths": list(self._config.list.places),
         }
-
-
-def _log_issues(issues: Sequence[Issue], level: int) -> None:
-    for issue in issues[:MOST_ISSUES]:
-        log.log(level, "%s", issue)
-    if len(issues) > MOST_ISSUES:
-        log.log(level, "and %d more: see `blockd check`", len(issues) - MOST_ISSUES)

@@ -24,6 +24,7 @@ from blockd.routes.listening import EVERYTHING, Listening
 from blockd.routes.plane import Plane
 from blockd.service import control
 from blockd.service.notify import notify, reloading
+from blockd.service.watchdog import Watchdog
 
 PERIOD = 30.0
 """Seconds between scans that nothing asked for, since notices can get lost."""
@@ -81,6 +82,7 @@ async def run(
         await asyncio.to_thread(plane.follow, EVERYTHING)
         listening.narrow()
         server = await control.serve(socket, plane.status)
+        watchdog = alone.enter_context(Watchdog())
         said, ready = _announce(plane, "", ready=False)
         ended = time.monotonic()
         while True:
@@ -93,7 +95,8 @@ async def run(
                 news, ready = news + EVERYTHING, False
                 reloading()
                 plane.reread(reload or (lambda: config))
-            await _step(plane, listening, news, stop)
+            with watchdog.working():
+                await _step(plane, listening, news, stop)
             said, ready = _announce(plane, said, ready=ready)
             # A storm of changes gets at most half of a core; after a rest, one is mended at once.
             rested, worked = started - ended, time.monotonic() - started

@@ -20,6 +20,8 @@ class Journal:
         self._lines = lines
         self._period = period
         self._spent: dict[str, tuple[float, int]] = {}
+        self.generation: int | None = None
+        """On whose account it all happens; each line carries it."""
 
     def tell(self, verb: str, routes: Sequence[object], level: int = logging.INFO) -> None:
         """Log `verb: route` for each, as far as there is room, and the number of the rest.
@@ -35,10 +37,11 @@ class Journal:
         since, spent = self._spent.get(verb, (now, 0))
         if now - since >= self._period:
             since, spent = now, 0
+        extra = {"generation": self.generation}
         room = max(self._lines - spent, 0)
         for route in routes[:room]:
-            self._log.log(level, "%s: %s", verb, route)
+            self._log.log(level, "%s: %s", verb, route, extra=extra)
         if len(routes) > room and spent <= self._lines:
-            self._log.log(level, "%s: %d more", verb, len(routes) - room)
+            self._log.log(level, "%s: %d more", verb, len(routes) - room, extra=extra)
             spent += 1
         self._spent[verb] = (since, spent + min(room, len(routes)))

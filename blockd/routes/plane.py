@@ -121,13 +121,18 @@ class Plane:
         other = self._surroundings.look(kernel, self._config, news)
         if new or other:
             wanted, cuts = with_holes(self._blocked, self._surroundings.facts)
-            reconciler.adopt(wanted, cuts)
+            reconciler.adopt(wanted, cuts, self._loaded)
         if new or other or not mended or news.touched & Touched.ROUTES:
             reconciler.reconcile()
         if self._enforced is None:
             self._leave_old_tables()
         if self._enforced != self._loaded:
-            _log.info("enforcing generation %s: %s routes", self._loaded, reconciler.desired)
+            _log.info(
+                "enforcing generation %s: %s routes",
+                self._loaded,
+                reconciler.desired,
+                extra={"generation": self._loaded},
+            )
         self._enforced = self._loaded
         self._problems.pop("kernel", None)
 
@@ -164,7 +169,7 @@ class Plane:
     def note(self, topic: str, problem: str) -> None:
         """Log what keeps the table from being right, once, and show it in the status."""
         if self._problems.get(topic) != problem:
-            _log.error("%s", problem)
+            _log.error("%s", problem, extra={"generation": self._enforced})
         self._problems[topic] = problem
 
     @property

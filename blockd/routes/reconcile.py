@@ -85,8 +85,14 @@ class Reconciler:
         self.last_scan: float | None = None
         self.last_repair: float | None = None
 
-    def adopt(self, wanted: Mapping[Prefix, Kind], cuts: tuple[Cut, ...]) -> None:
-        """Take on what the tables shall hold from the next pass on."""
+    def adopt(
+        self,
+        wanted: Mapping[Prefix, Kind],
+        cuts: tuple[Cut, ...],
+        generation: int | None = None,
+    ) -> None:
+        """Take on what the tables shall hold from the next pass on, and for the log its number."""
+        self._journal.generation = generation
         self._wanted = wanted
         self._split = {4: {}, 6: {}}
         for prefix, kind in wanted.items():

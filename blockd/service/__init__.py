@@ -1,1 +1,1 @@
-"""What every daemon needs around its core: notification, control sockets, logging."""
+"""What every daemon needs around its core: notification, watchdog, control sockets, logging."""

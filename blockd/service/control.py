@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from blockd.errors import StoreError, UnreachableError
+from blockd.errors import AbsentError, StoreError, UnreachableError
 
 _MOST = 4 << 20  # octets of an answer that are read; a status is some kilobytes
 
@@ -84,7 +84,8 @@ def ask(path: Path, timeout: float = 1.0) -> dict[str, Any]:
         timeout: seconds until the daemon counts as unreachable.
 
     Raises:
-        UnreachableError: nothing listens there, or no whole answer came in time.
+        AbsentError: nothing listens there.
+        UnreachableError: it may not be asked, or no whole answer came in time.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -97,5 +98,8 @@ def ask(path: Path, timeout: float = 1.0) -> dict[str, Any]:
                     break
                 answer += piece
         return msgspec.json.decode(answer, type=dict[str, Any])
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise AbsentError(f"no answer from {path}: {error.strerror}") from None
     except (OSError, msgspec.DecodeError) as error:
-        raise UnreachableError(f"no answer from {path}: {error}") from None
+        why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        raise UnreachableError(f"no answer from {path}: {why}") from None

@@ -5,6 +5,7 @@ import socket
 import time
 
 _PATIENCE = 5.0  # seconds; a manager that does not read stops no daemon
+_PASSING = ("STATUS=", "WATCHDOG=")  # what will be said again
 
 
 def notify(*assignments: str) -> bool:
@@ -12,7 +13,7 @@ def notify(*assignments: str) -> bool:
 
     Without NOTIFY_SOCKET in the environment, or when its reader is gone, nothing happens: a
     daemon works without systemd, and never dies of a notification. Nor does it wait to have a
-    mere STATUS= taken, while the manager is busy.
+    mere STATUS= or WATCHDOG= taken, while the manager is busy.
 
     Returns:
         Whether it was taken, or there is nobody to tell.
@@ -24,7 +25,7 @@ def notify(*assignments: str) -> bool:
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         # A queue that its reader leaves full holds 10 messages (net.unix.max_dgram_qlen).
-        matters = not all(assignment.startswith("STATUS=") for assignment in assignments)
+        matters = not all(assignment.startswith(_PASSING) for assignment in assignments)
         sender.settimeout(_PATIENCE if matters else 0)
         try:
             # Only of a socket that is connected does poll(2) tell when its peer has room.

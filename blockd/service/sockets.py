@@ -45,20 +45,40 @@ def listening(endpoints: Sequence[Endpoint], secure: Sequence[Endpoint] = ()) ->
     """
     wanted = [(endpoint, kind) for endpoint in endpoints for kind in _OVER]
     wanted += [(endpoint, socket.SOCK_STREAM) for endpoint in secure]
+    return _sorted(_opened(wanted, "[resolver] listen", "blockd-resolver.socket"), secure)
+
+
+def streams(endpoints: Sequence[Endpoint], key: str, unit: str) -> list[socket.socket]:
+    """Return a TCP socket for each endpoint.
+
+    Args:
+        endpoints: the addresses.
+        key: where the configuration names them.
+        unit: the socket unit that may pass them.
+
+    Raises:
+        ConfigError: as `listening`.
+    """
+    return _opened([(endpoint, socket.SOCK_STREAM) for endpoint in endpoints], key, unit)
+
+
+def _opened(
+    wanted: Sequence[tuple[Endpoint, socket.SocketKind]], key: str, unit: str
+) -> list[socket.socket]:
     inherited = _inherited()
     if not inherited:
         with contextlib.ExitStack() as on_failure:
-            made = [on_failure.enter_context(_bound(*each)) for each in wanted]
+            made = [on_failure.enter_context(_bound(*each, key, unit)) for each in wanted]
             on_failure.pop_all()
-        return _sorted(made, secure)
+        return made
     given = sorted(f"{_endpoint(sock)} over {_OVER.get(sock.type, '?')}" for sock in inherited)
     asked = sorted(f"{endpoint} over {_OVER[kind]}" for endpoint, kind in wanted)
     if given != asked:
         raise ConfigError(
-            f"systemd passed sockets for {', '.join(given)}, but [resolver] listen asks for"
-            f" {', '.join(asked)}; change one of them (blockd-resolver.socket or blockd.toml)"
+            f"systemd passed sockets for {', '.join(given)}, but {key} asks for"
+            f" {', '.join(asked)}; change one of them ({unit} or blockd.toml)"
         )
-    return _sorted(inherited, secure)
+    return inherited
 
 
 def _sorted(sockets: Sequence[socket.socket], secure: Sequence[Endpoint]) -> Listening:
@@ -89,7 +109,7 @@ def _endpoint(sock: socket.socket) -> str:
     return str(Endpoint(host, port))
 
 
-def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
+def _bound(endpoint: Endpoint, kind: socket.SocketKind, key: str, unit: str) -> socket.socket:
     v6 = ":" in endpoint.address
     sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, kind | socket.SOCK_NONBLOCK)
     try:
@@ -110,19 +130,19 @@ def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
             sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise ConfigError(_why(endpoint, error)) from None
+        raise ConfigError(_why(endpoint, error, key, unit)) from None
     return sock
 
 
-def _why(endpoint: Endpoint, error: OSError) -> str:
+def _why(endpoint: Endpoint, error: OSError, key: str, unit: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"{endpoint} is taken by another program: `ss -lnptu 'sport = :{endpoint.port}'` shows"
-            " which; stop it, or change [resolver] listen"
+            f" which; stop it, or change {key}"
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return (
             f"{endpoint}: ports below 1024 need CAP_NET_BIND_SERVICE; use"
-            " blockd-resolver.socket, or another port in [resolver] listen"
+            f" {unit}, or another port in {key}"
         )
-    return f"{endpoint} cannot be bound: {error.strerror}; change [resolver] listen"
+    return f"{endpoint} cannot be bound: {error.strerror}; change {key}"

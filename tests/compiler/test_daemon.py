@@ -4,6 +4,7 @@ In a process of its own where files and signals matter; in this one where the cl
 """
 
 import asyncio
+import fcntl
 import os
 import signal
 from datetime import UTC, datetime, timedelta
@@ -46,7 +47,7 @@ def reaches(gateway, number):
 
 
 def blocked(gateway, name):
-    return gateway.run("explain", name).status == 0
+    return gateway.lists(name)
 
 
 def test_a_list_that_is_replaced_is_compiled(gateway, watching):
@@ -156,10 +157,15 @@ def test_a_refused_list_keeps_the_generation_and_is_shown_until_mended(
     gateway.write(text + "# still wrong")
     watching.notices.until("STATUS=generation 1; refused: ")
     assert status(gateway)["problem_since"] == since
+    assert status(gateway)["last_refused"] is None
+    refused = status(gateway)["problem"]
     gateway.write(OTHER)
     reaches(gateway, 2)
     until(lambda: not status(gateway)["problem"])
     assert status(gateway)["problem_since"] is None
+    mended = status(gateway)["last_refused"]
+    assert (mended["problem"], mended["since"]) == (refused, since)
+    assert datetime.fromisoformat(since) < datetime.fromisoformat(mended["until"])
     assert "mended: the lists are accepted again" in watching.logged("generation 2: ")
 
 
@@ -170,6 +176,19 @@ def test_the_same_cause_is_logged_once(gateway, watching):
         watching.process.send_signal(signal.SIGHUP)
         watching.notices.until("READY=1")
     assert watching.log.read_text().count("nothing changed: ") == 1
+
+
+def test_that_every_change_reads_every_list_is_logged_once(gateway, watching):
+    said = "each change reads every list anew: there are several response policy zones"
+    zone = "$TTL 60\n@ SOA a. b. 1 2 3 4 5\n{}.example CNAME .\n"
+    gateway.write(zone.format("a"), name="a.rpz")
+    until(lambda: blocked(gateway, "a.example"))
+    for name in "bcd":
+        gateway.write(zone.format(name), name="b.rpz")
+        until(lambda listed=f"{name}.example": blocked(gateway, listed))
+        watching.logged(said)
+    watching.end()
+    assert watching.log.read_text().count(said) == 1
 
 
 def test_lists_that_come_later_are_found(gateway):
@@ -188,7 +207,21 @@ def test_many_issues_are_counted_rather_than_logged(gateway, watching):
     wrong = "".join(f"b..{number}\n" for number in range(50))
     gateway.write(wrong, name="feed.txt")
     assert watching.logged("and 30 more: see `blockd check`").count("feed.txt:") >= 20
-    assert len(status(gateway)["issues"]) == 50
+    assert len(status(gateway)["issues"]) == status(gateway)["issue_count"] == 50
+
+
+@pytest.mark.usefixtures("watching")
+def test_however_many_issues_there_are_the_status_has_the_first_and_how_many(gateway):
+    lines = "".join(f"||n{n}.x.example^$option{n % 100}\n" for n in range(20_000))
+    gateway.write(f"{lines}||a.example^\n", name="feed.adblock")
+    reaches(gateway, 2)
+    until(lambda: status(gateway)["issue_count"] >= 1_000)
+    shown = status(gateway)["issues"]
+    assert len(shown) == compiler.MOST_ISSUES
+    gateway.write(RULES.replace('"listed.example"', '"com"'), name="native.toml")
+    until(lambda: status(gateway)["problem"])
+    first, *_ = status(gateway)["issues"]
+    assert ": guard: com is a top-level name" in first
 
 
 def test_killed_at_once_and_started_again_it_goes_on_from_the_last_generation(gateway, watching):
@@ -343,6 +376,47 @@ def test_a_state_that_cannot_be_written_any_more_is_a_problem_and_no_end(gateway
         gateway.place.joinpath("kept").rename(gateway.state / "sources")
         gateway.write(OTHER + "# again\n")
         await comes(gateway, 2)
+        await asked(gateway, refused=False)
+
+    inside(scenario)
+
+
+@pytest.fixture
+def stranger(gateway):
+    """Hold the store's lock, as whoever can read its file may; gives it up when called."""
+    with Store(gateway.state).lock():
+        handle = os.open(gateway.state / "lock", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    held = [handle]
+
+    def gives_up():
+        while held:
+            os.close(held.pop())
+
+    yield gives_up
+    gives_up()
+
+
+@pytest.mark.usefixtures("stranger")
+def test_while_another_process_holds_the_store_it_answers_and_can_be_stopped(gateway):
+    with daemon(gateway.argv("watch"), gateway.place) as waiting:
+        until(lambda: gateway.control("compiler").exists())
+        assert status(gateway)["generation"] is None
+        waiting.process.terminate()
+        assert waiting.wait() == 0
+    assert "nothing changed" not in waiting.log.read_text()
+
+
+def test_a_store_that_was_held_is_a_problem_until_it_is_given_up(
+    gateway, inside, stranger, monkeypatch
+):
+    monkeypatch.setattr(Store, "patience", 0.02)
+
+    async def scenario():
+        await asked(gateway, refused=True, generation=None)
+        assert "another process holds" in (await asyncio.to_thread(status, gateway))["problem"]
+        stranger()
+        await comes(gateway, 1)
         await asked(gateway, refused=False)
 
     inside(scenario)

@@ -148,7 +148,7 @@ class Gateway:
     def ask(self, daemon):
         """Return a daemon's status; empty where it does not run."""
         try:
-            return control.ask(self.state / "run" / f"{daemon}.sock")
+            return control.ask(self.state / "run" / daemon / "control")
         except UnreachableError:
             return {}
 

@@ -7,9 +7,11 @@ may lie in somebody's home, where ProtectHome= keeps every service out.
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ UNITS = topology.repository() / "systemd"
 PLACES = dict.fromkeys((".service", ".socket", ".timer"), "/etc/systemd/system")
 SERVICES = ("blockd.service", "blockd-resolver.service", "blockd-routes.service")
 
+PROGRAM = "/opt/blockd/bin/blockd"
 _CHECKOUT, _LIBRARIES = "/opt/blockd/checkout", "/opt/blockd/libraries"
 _PROGRAM = """\
 #!/opt/blockd/bin/python
@@ -47,17 +50,58 @@ def _same_python():
 
 
 @contextlib.contextmanager
-def booted(space):
-    """Boot a host with everything in place and nothing started."""
-    _same_python()
-    binds = {
-        topology.repository(): _CHECKOUT,
-        Path(sysconfig.get_path("platlib")): _LIBRARIES,
-    }
-    with nspawn.machine(space, binds) as machine:
-        _program(machine)
+def booted(space, kept=None):
+    """Boot a host with everything in place and nothing started.
+
+    Args:
+        space: the namespace of its network.
+        kept: directories of this machine that outlive it, see `nspawn.machine`.
+    """
+    with bare(space, kept=kept) as machine:
+        machine.path("/usr/local/bin/blockd").symlink_to(PROGRAM)
         _units(machine)
         yield machine
+
+
+@contextlib.contextmanager
+def bare(space, **options):
+    """Boot a host with the program in its place and nothing else; see `nspawn.machine`."""
+    _same_python()
+    with _roots_own(topology.repository()) as checkout:
+        binds = {checkout: _CHECKOUT, Path(sysconfig.get_path("platlib")): _LIBRARIES}
+        with nspawn.machine(space, binds, **options) as machine:
+            _program(machine)
+            yield machine
+
+
+@contextlib.contextmanager
+def _roots_own(checkout):
+    """Give a checkout that root owns, else a copy: setup refuses what somebody else may change."""
+    if checkout.stat().st_uid == 0:
+        yield checkout
+        return
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / "checkout"
+        leave = shutil.ignore_patterns(".*", "build", "dist", "__pycache__", "tests")
+        shutil.copytree(checkout, copy, ignore=leave)
+        yield copy
+
+
+def main_process(machine, unit):
+    """Return the main process of a unit, as the host numbers it; 0: none."""
+    return int(machine.show(unit, "MainPID"))
+
+
+def signal(machine, unit, name):
+    """Send a signal to a unit's main process."""
+    machine.systemctl("kill", f"--signal={name}", "--kill-whom=main", unit)
+
+
+def put(machine, name, text):
+    """Put a list in place as editors and feeds should, beside and by rename."""
+    machine.write(f"/etc/blockd/{name}.new", text)
+    rules = machine.path("/etc/blockd/rules.d")
+    machine.path(f"/etc/blockd/{name}.new").replace(rules / name)
 
 
 def _program(machine):
@@ -69,8 +113,7 @@ def _program(machine):
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     paths = f"/opt/blockd/lib/{version}/site-packages/blockd.pth"
     machine.write(paths, f"{_CHECKOUT}\n{_LIBRARIES}\n")
-    machine.write("/opt/blockd/bin/blockd", _PROGRAM, mode=0o755)
-    machine.path("/usr/local/bin/blockd").symlink_to("/opt/blockd/bin/blockd")
+    machine.write(PROGRAM, _PROGRAM, mode=0o755)
 
 
 def _units(machine):

@@ -3,6 +3,7 @@
 import select
 import socket
 import struct
+import time
 
 import pytest
 
@@ -110,6 +111,10 @@ def test_what_others_routes_teach_is_told_once_for_all(space):
         for each in ("up0", "up1"):  # without addresses of their own, which would be told late
             ip(f"link set {each} addrgenmode none")
             ip(f"link set {each} up")
+        deadline = time.monotonic() + 5
+        while ip("-o link show").count("state UP") < 2:  # the kernel tells of it when it likes
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         ip("addr add 10.53.0.1/24 dev up0")
         ip("addr add fd53::1/64 dev up0 nodad")
         with kernel() as table:

@@ -33,6 +33,16 @@ def test_each_route_has_its_line():
     ]
 
 
+def test_each_line_carries_the_generation_on_whose_account_it_is():
+    log, found = logging.Logger("test"), []  # noqa: LOG001 - not the root's child
+    log.handle = lambda record: found.append(record.generation)
+    journal = Journal(log, lambda: 0.0, lines=1)
+    journal.tell("foreign", ["a"])
+    journal.generation = 7
+    journal.tell("installing", ["b", "c"])
+    assert found == [None, 7, 7]
+
+
 def test_of_many_the_rest_is_counted_once():
     journal, _, lines = kept()
     journal.tell("installing", range(3))

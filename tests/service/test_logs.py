@@ -1,12 +1,14 @@
 """Log lines for people and for journald."""
 
 import logging
+import os
 import re
+import socket
 import sys
 
 import pytest
 
-from blockd.service import logs
+from blockd.service import journal, logs
 
 
 @pytest.fixture(autouse=True)
@@ -21,17 +23,22 @@ def as_before(monkeypatch):
         loud[name].setLevel(level)
 
 
-@pytest.fixture
-def log(monkeypatch, capsys):
-    """Configure, log, and return what came on standard error."""
+def stream():
+    """Return what systemd would put in JOURNAL_STREAM if our standard error were the journal's."""
+    found = os.fstat(sys.stderr.fileno())
+    return f"{found.st_dev}:{found.st_ino}"
 
-    def write(level, *words, journal=None, exc_info=False):
-        monkeypatch.delenv("JOURNAL_STREAM", raising=False)
-        if journal:
-            monkeypatch.setenv("JOURNAL_STREAM", journal)
+
+@pytest.fixture
+def log(monkeypatch, capfd, tmp_path):
+    """Configure, log, and return what came on standard error; the journal's socket is not there."""
+    monkeypatch.setattr(journal, "SOCKET", tmp_path / "nobody")
+
+    def write(level, *words, to_journal=False, exc_info=False):
+        monkeypatch.setenv("JOURNAL_STREAM", stream() if to_journal else "8:1")
         logs.configure("resolver")
         logging.getLogger("blockd.test").log(level, *words, exc_info=exc_info)
-        out, err = capsys.readouterr()
+        out, err = capfd.readouterr()
         assert out == ""
         return err
 
@@ -53,13 +60,26 @@ def test_a_person_sees_the_time_and_the_daemon(log):
         (logging.INFO + 1, 6),
     ],
 )
-def test_the_journal_gets_priorities_and_no_second_time(log, level, priority):
-    assert log(level, "one\ntwo", journal="8:1") == f"<{priority}>one\n<{priority}>two\n"
+def test_where_the_journal_has_no_socket_its_stream_gets_priorities(log, level, priority):
+    assert log(level, "one\ntwo", to_journal=True) == f"<{priority}>one\n<{priority}>two\n"
+
+
+def test_the_journal_has_the_bare_message_and_the_stream_has_nothing(monkeypatch, capfd, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        monkeypatch.setattr(journal, "SOCKET", tmp_path / "socket")
+        monkeypatch.setenv("JOURNAL_STREAM", stream())
+        logs.configure("resolver")
+        logging.getLogger("blockd.test").info("generation %d", 7)
+        fields = listener.recv(65536).splitlines()
+    assert {b"MESSAGE=generation 7", b"PRIORITY=6", b"SYSLOG_IDENTIFIER=blockd"} <= {*fields}
+    assert capfd.readouterr() == ("", "")
+    logging.root.handlers[0].close()
 
 
 def test_every_line_of_a_traceback_has_its_priority(log):
     failure = ValueError("one\ntwo")
-    lines = log(logging.ERROR, "failed", journal="8:1", exc_info=failure).splitlines()
+    lines = log(logging.ERROR, "failed", to_journal=True, exc_info=failure).splitlines()
     assert len(lines) == 3
     assert all(line.startswith("<3>") for line in lines)
 

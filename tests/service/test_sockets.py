@@ -221,6 +221,15 @@ def test_a_taken_port_is_named_with_how_to_find_who_has_it(listening, kind):
     assert refused.value.exit_status == 2
 
 
+def test_streams_are_tcp_alone_and_named_by_their_own_key():
+    port = free_port()
+    (made,) = sockets.streams([Endpoint("127.0.0.1", port)], "[notice] listen", "x.socket")
+    with made:
+        assert (made.type, made.getsockname()) == (TCP, ("127.0.0.1", port))
+        with pytest.raises(ConfigError, match=r"is taken by another program.*\[notice\] listen"):
+            sockets.streams([Endpoint("127.0.0.1", port)], "[notice] listen", "x.socket")
+
+
 @pytest.mark.parametrize(
     ("number", "sentence"),
     [
@@ -233,5 +242,7 @@ def test_other_reasons_are_told_with_the_address(number, sentence):
     import errno
 
     code = getattr(errno, number)
-    said = sockets._why(Endpoint("127.0.0.1", 53), OSError(code, os.strerror(code)))
+    error = OSError(code, os.strerror(code))
+    unit = "blockd-resolver.socket"
+    said = sockets._why(Endpoint("127.0.0.1", 53), error, "[resolver] listen", unit)
     assert said.startswith(sentence)

@@ -14,8 +14,10 @@ from blockd.config import Config
 
 UNITS = Path(__file__).parents[2] / "systemd"
 PROGRAM = "/opt/blockd/bin/blockd"
+NOTICE, NOTICE_SOCKET = "blockd-notice.service", "blockd-notice.socket"
 DAEMONS = (
-    "blockd.service", "blockd-resolver.service", "blockd-routes.service", "blockd-web.service",
+    "blockd.service", "blockd-resolver.service", "blockd-routes.service", NOTICE,
+    "blockd-web.service",
 )  # fmt: skip
 FETCH, TIMER = "blockd-fetch.service", "blockd-fetch.timer"
 VERIFY, VERIFY_TIMER = "blockd-verify.service", "blockd-verify.timer"
@@ -26,6 +28,7 @@ USERS = {
     "blockd.service": "blockd",
     "blockd-resolver.service": "blockd-resolver",
     "blockd-routes.service": "blockd-routes",
+    NOTICE: "blockd-notice",
     "blockd-web.service": "blockd-web",
     FETCH: "blockd-fetch",
     VERIFY: "blockd-verify",
@@ -67,7 +70,6 @@ LASTING = {
     "StartLimitIntervalSec": "0",
     "Type": "notify",
     "Restart": "always",
-    "ReadWritePaths": "/run/blockd",
     "UMask": "0007",
 }
 """And these are what the services have in common that do not end by themselves."""
@@ -112,7 +114,7 @@ def complaints(directory):
 @pytest.fixture
 def copies(tmp_path):
     """Copies of the units whose program exists on this machine."""
-    for name in (*SERVICES, SOCKET, TIMER, VERIFY_TIMER):
+    for name in (*SERVICES, SOCKET, NOTICE_SOCKET, TIMER, VERIFY_TIMER):
         text = (UNITS / name).read_text("utf-8")
         (tmp_path / name).write_text(text.replace(PROGRAM, shutil.which("true")), "utf-8")
     return tmp_path
@@ -120,7 +122,7 @@ def copies(tmp_path):
 
 def test_every_shipped_file_is_tested_here():
     shipped = {str(path.relative_to(UNITS)) for path in UNITS.rglob("*") if path.is_file()}
-    assert shipped == {*SERVICES, SOCKET, TIMER, VERIFY_TIMER, *OTHERS}
+    assert shipped == {*SERVICES, SOCKET, NOTICE_SOCKET, TIMER, VERIFY_TIMER, *OTHERS}
 
 
 def test_systemd_has_nothing_to_say_about_the_units(copies):
@@ -213,7 +215,7 @@ def test_verifying_leaves_its_result_and_needs_no_privilege():
     found = unit(VERIFY)
     assert found["Type"] == ["oneshot"]
     assert found["ExecStart"] == [f"{PROGRAM} verify --record"]
-    assert found["ReadWritePaths"] == ["/run/blockd"]
+    assert found["ReadWritePaths"] == ["/run/blockd/verify"]
     assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == [""]
     # That a daemon is down is its finding; it must not start it, nor stop with it.
     assert not {"Wants", "Requires", "BindsTo", "SuccessExitStatus"} & found.keys()
@@ -231,16 +233,45 @@ def test_a_bad_list_fails_the_reload_and_only_a_good_one_renews_the_configuratio
 @pytest.mark.parametrize(
     ("name", "verb"), [("blockd-resolver.service", "resolve"), ("blockd-routes.service", "route")]
 )
-def test_the_planes_follow_the_compiler_and_do_without_it(name, verb):
+def test_the_planes_want_the_compiler_and_do_without_it(name, verb):
     found = unit(name)
     assert found["ExecStart"] == [f"{PROGRAM} {verb}"]
     assert found["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
     assert found["Wants"] == ["blockd.service"]
-    assert "blockd.service" in found["After"][0].split()
-    assert "blockd.service" not in " ".join(found.get("Requires", [])).split()
-    # Without a list they wait, however long; the compiler must not wait for ever before them.
+    # In no order: they start from the last generation, whatever the compiler is at.
+    assert "blockd.service" not in words(found, "Requires", "After", "Before")
+    assert not words(unit("blockd.service"), "Requires", "After", "Before")
+    # Without a list they wait, however long.
     assert found["TimeoutStartSec"] == ["infinity"]
-    assert unit("blockd.service")["TimeoutStartSec"] == ["3min"]
+
+
+@pytest.mark.parametrize("name", ["blockd-web.service", VERIFY])
+def test_who_looks_at_the_daemons_does_not_wait_for_them(name):
+    assert not words(unit(name), "Requires", "Wants", "After", "BindsTo")
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_whoever_hangs_is_noticed(name):
+    # Compiling keeps the event loop waiting, and clients do not wait for it.
+    assert unit(name)["WatchdogSec"] == ["2min" if name == "blockd.service" else "20s"]
+
+
+OWN = {
+    "blockd.service": ["/run/blockd/compiler"],
+    "blockd-resolver.service": ["/run/blockd/resolver"],
+    "blockd-routes.service": ["/run/blockd/routes"],
+    NOTICE: ["/run/blockd/notice"],
+    "blockd-web.service": [],
+}
+
+
+@pytest.mark.parametrize(("name", "paths"), OWN.items(), ids=OWN.keys())
+def test_a_daemon_writes_to_the_directory_of_its_own_socket_alone(name, paths):
+    assert unit(name).get("ReadWritePaths", []) == paths
+
+
+def words(found, *keys):
+    return [word for key in keys for value in found.get(key, []) for word in value.split()]
 
 
 def test_the_resolver_has_no_capability_and_cannot_start_without_its_socket():
@@ -277,6 +308,23 @@ def test_the_page_reaches_loopback_alone_and_nobody_waits_for_it():
     assert "Wants" not in found
     for name in SERVICES[:-1]:
         assert "blockd-web" not in (UNITS / name).read_text("utf-8")
+
+
+def test_the_notice_service_has_a_socket_and_neither_network_nor_capability():
+    found, passed = unit(NOTICE), unit(NOTICE_SOCKET)
+    assert found["ExecStart"] == [f"{PROGRAM} notice"]
+    assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == [""]
+    assert (found["PrivateNetwork"], found["RestrictAddressFamilies"]) == (["yes"], ["AF_UNIX"])
+    assert found["Requires"] == found["Also"] == [NOTICE_SOCKET]
+    assert passed["ListenStream"] == [str(endpoint) for endpoint in Config().notice.listen]
+    assert (passed["FreeBind"], passed["BindIPv6Only"]) == (["yes"], ["ipv6-only"])
+    assert passed["AssertPathExists"] == found["AssertPathExists"]
+
+
+def test_the_notice_service_is_started_by_nothing_but_its_socket():
+    for path in UNITS.iterdir():
+        if path.is_file() and path.name not in {NOTICE, NOTICE_SOCKET}:
+            assert "blockd-notice" not in path.read_text("utf-8"), path.name
 
 
 def test_the_socket_listens_where_the_configuration_does_by_default():
@@ -342,14 +390,18 @@ def place(root):
 
 def test_the_directories_belong_to_whom_they_should(root):
     place(root)
-    run_directory = (root / "run/blockd").stat()
-    assert stat.S_IMODE(run_directory.st_mode) == 0o2770
-    assert run_directory.st_uid == int(users(root)["blockd"][2])
-    assert run_directory.st_gid == group(root)
+    sockets = {
+        "compiler": "blockd",
+        **{n: f"blockd-{n}" for n in ("notice", "resolver", "routes", "verify")},
+    }
+    for name, user in sockets.items():
+        made = (root / "run/blockd" / name).stat()
+        assert (stat.S_IMODE(made.st_mode), made.st_gid) == (0o2750, group(root))
+        assert made.st_uid == int(users(root)[user][2])
     spool = (root / "var/spool/blockd").stat()
     assert stat.S_IMODE(spool.st_mode) == 0o2750
     assert (spool.st_uid, spool.st_gid) == (int(users(root)["blockd-fetch"][2]), group(root))
-    for name in ("etc/blockd", "etc/blockd/rules.d"):
+    for name in ("run/blockd", "etc/blockd", "etc/blockd/rules.d"):
         made = (root / name).stat()
         assert (stat.S_IMODE(made.st_mode), made.st_uid, made.st_gid) == (0o755, 0, 0)
 
