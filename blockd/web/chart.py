@@ -5,7 +5,7 @@ Colours come from the style sheet, so that the chart follows light and dark.
 
 from datetime import UTC, datetime
 
-from blockd.web.markup import Markup, e
+from blockd.hypertext.markup import Markup, e
 from blockd.web.ring import GROUPS, Column
 from blockd.web.words import Words
 

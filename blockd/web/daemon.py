@@ -17,11 +17,12 @@ from blockd.config import Config, Endpoint
 from blockd.errors import BlockdError, ConfigError
 from blockd.policy.store import Store
 from blockd.service.notify import notify, reloading
+from blockd.service.standing import Standing
+from blockd.service.watchdog import Watchdog
 from blockd.web import ring, server, standing
 from blockd.web.ring import Ring
 from blockd.web.shelf import Shelf
 from blockd.web.site import Site
-from blockd.web.standing import Standing
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,8 @@ class WebDaemon:
             await _listen(runner, endpoint)
             log.info("serving on http://%s/", endpoint)
             notify("READY=1", f"STATUS=http://{endpoint}/")
-            await self._stop.wait()
+            with Watchdog():
+                await self._stop.wait()
         finally:
             notify("STOPPING=1")
             sampling.cancel()

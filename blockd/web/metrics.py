@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
-from blockd.web import exposition, health
+from blockd.service.standing import Standing, problems, unready
+from blockd.web import exposition
 from blockd.web.exposition import Distribution, Kind, Value
-from blockd.web.standing import Standing, problems
 
 
 class Metric(NamedTuple):
@@ -126,6 +126,19 @@ def _verified_at(standing: Standing) -> Value:
     return None if started is None else datetime.fromisoformat(started).timestamp()
 
 
+def _told(standing: Standing) -> Value:
+    return dict((standing.notice or {}).get("answered", {}))
+
+
+def _unfetched(standing: Standing) -> Value:
+    return standing.fetched.problems if standing.fetched else None
+
+
+def _oldest(standing: Standing) -> Value:
+    oldest = standing.fetched.oldest if standing.fetched else None
+    return oldest.timestamp() if oldest else None
+
+
 def _record(key: str) -> Callable[[Standing], Value]:
     def read(standing: Standing) -> Value:
         found: float | None = getattr(standing.record, key, None)
@@ -144,12 +157,12 @@ def _expiry(standing: Standing) -> Value:
 
 
 def _enforced(standing: Standing) -> Value:
-    return float(not health.unready(standing))
+    return float(not unready(standing))
 
 
 def _issues(standing: Standing) -> Value:
-    found = standing.of("compiler").get("issues")
-    return None if found is None else len(found)
+    found = standing.of("compiler").get("issue_count")
+    return None if found is None else float(found)
 
 
 G, C, H = Kind.GAUGE, Kind.COUNTER, Kind.HISTOGRAM
@@ -172,9 +185,16 @@ METRICS = (
            "Problems that the compiler reports; a refused list is one", _problems("compiler")),
     Metric("blockd_compiler_problem_since_timestamp_seconds", G,
            "Since when the lists are refused; absent: they are accepted", _refused_since),
-    Metric("blockd_compiler_issues", G, "Issues of the last compile, warnings included", _issues),
+    Metric("blockd_compiler_issues", G,
+           "Issues of the last compile, up to 1,000 of a kind", _issues),
     Metric("blockd_compiler_held", G,
            "Whether changed lists wait after a rollback", _at("compiler", "held")),
+
+    Metric("blockd_fetch_problems", G,
+           "Lists that `blockd fetch` could not get; absent: none has a URL", _unfetched),
+    Metric("blockd_fetch_oldest_confirmed_timestamp_seconds", G,
+           "When the fetched list that has waited longest was last confirmed by its server",
+           _oldest),
 
     Metric("blockd_resolver_up", G, "Whether the resolver answers", _up("resolver")),
     Metric("blockd_resolver_ready", G, "Whether the resolver serves", _at("resolver", "ready")),
@@ -253,6 +273,9 @@ METRICS = (
            _at("routes", "last_scan")),
     Metric("blockd_routes_last_repair_timestamp_seconds", G,
            "When a route was last restored; absent: never", _at("routes", "last_repair")),
+    Metric("blockd_notice_answered_total", C,
+           "Requests for blocked names that the notice service answered, by platform", _told,
+           "platform"),
     Metric("blockd_verify_right", G, "What the last `blockd verify --record` found right",
            _verified("right")),
     Metric("blockd_verify_wrong", G,

@@ -10,11 +10,11 @@ from importlib import resources
 
 from aiohttp import web
 
-from blockd.web import exposition, health, metrics
-from blockd.web.language import chosen
+from blockd.hypertext.language import LANGUAGES, chosen
+from blockd.service.standing import Standing, unready
+from blockd.web import exposition, metrics
 from blockd.web.site import LONGEST, Asked, Site
-from blockd.web.standing import Standing
-from blockd.web.words import LANGUAGES, Words
+from blockd.web.words import Words
 
 Look = Callable[[], Awaitable[Standing]]
 
@@ -48,7 +48,7 @@ def application(look: Look, site: Site) -> web.Application:
         return web.Response(text="ok\n")
 
     async def show_ready(_request: web.Request) -> web.Response:
-        reasons = health.unready(await look())
+        reasons = unready(await look())
         text = "".join(f"{reason}\n" for reason in reasons)
         return web.Response(text=text or "ok\n", status=503 if reasons else 200)
 

@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from blockd.errors import FormError, NameFormError, PrefixFormError, StoreError
+from blockd.hypertext.markup import e
 from blockd.policy.record import Record
 from blockd.policy.store import Store
+from blockd.service.standing import Standing
 from blockd.watchlist.model import Rule
-from blockd.web.markup import e
 from blockd.web.pages import frame, history, platforms, search, state
 from blockd.web.ring import Ring
 from blockd.web.shelf import Shelf
-from blockd.web.standing import Standing
 from blockd.web.words import Words
 
 LONGEST = 300

@@ -1,43 +1,25 @@
 """How the gateway stands at one moment: the record in force and each daemon's own status.
 
-Reads sockets and the state; what follows from it is decided in `health`, `metrics` and `page`.
+Reads sockets and the state; what follows from it is decided in `service.standing`, `metrics` and
+`pages`.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from blockd.config import Config
 from blockd.errors import StoreError, UnreachableError
 from blockd.policy.record import Record
 from blockd.policy.store import Store
 from blockd.service import control
-
-Status = dict[str, Any]
-"""What a control socket answers; see `status` of each daemon."""
-
-
-class Standing(NamedTuple):
-    """One look at everything."""
-
-    record: Record | None
-    """Of the generation in force; None: there is none, or its record cannot be read."""
-    daemons: dict[str, Status | None]
-    """Those that this gateway is to run, by name; None: no answer."""
-    verified: Status | None = None
-    """What the last `blockd verify --record` left; None: none since boot."""
-
-    def of(self, name: str) -> Status:
-        """Return a daemon's status; empty where it gives none."""
-        return self.daemons.get(name) or {}
-
-
-def wanted(config: Config) -> list[str]:
-    """Return the daemons that a gateway of this configuration runs."""
-    return ["compiler", "resolver", *(["routes"] if config.routes.enabled else [])]
+from blockd.service.standing import Fetched, Standing, Status, wanted
+from blockd.watchlist.configured import spooled
 
 
 async def look(config: Config, store: Store, socket_of: Callable[[str], Path]) -> Standing:
@@ -52,8 +34,10 @@ async def look(config: Config, store: Store, socket_of: Callable[[str], Path]) -
     # The record first: a daemon may be ahead of it, and is then not taken to be behind.
     record = await asyncio.to_thread(in_force, store)
     answers = await asyncio.gather(*(asyncio.to_thread(_ask, socket_of(name)) for name in names))
-    verified = await asyncio.to_thread(_left, socket_of("verify").with_suffix(".json"))
-    return Standing(record, dict(zip(names, answers, strict=True)), verified)
+    verified = await asyncio.to_thread(_left, socket_of("verify").with_name("report.json"))
+    notice = await asyncio.to_thread(_ask, socket_of("notice"))
+    fetched = await asyncio.to_thread(_fetched, config)
+    return Standing(record, dict(zip(names, answers, strict=True)), verified, notice, fetched)
 
 
 def in_force(store: Store) -> Record | None:
@@ -65,10 +49,31 @@ def in_force(store: Store) -> Record | None:
         return None
 
 
-def problems(status: Status) -> list[str]:
-    """Return what a daemon says is wrong."""
-    found = [str(problem) for problem in status.get("problems", ())]
-    return [*found, str(status["problem"])] if status.get("problem") else found
+def _fetched(config: Config) -> Fetched | None:
+    """Read the notes of the spool; see `fetch.spool`."""
+    urls = [source.url for source in config.list.source if source.url is not None]
+    spool = config.fetch.spool
+    # Closed to this user, it would look like one into which nothing was ever fetched.
+    if not urls or (Path(spool).exists() and not os.access(spool, os.R_OK | os.X_OK)):
+        return None
+    notes = [_note(spooled(spool, url)) for url in urls]
+    confirmed = [note.confirmed for note in notes if note and note.confirmed]
+    problems = sum(note is None or bool(note.problem) for note in notes)
+    return Fetched(problems, min(confirmed, default=None))
+
+
+class _Note(Struct, frozen=True):
+    """What is looked at in a note about a URL."""
+
+    problem: str = ""
+    confirmed: datetime | None = None
+
+
+def _note(copy: Path) -> _Note | None:
+    try:
+        return msgspec.json.decode(copy.with_name(f"{copy.name}.json").read_bytes(), type=_Note)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _left(path: Path) -> Status | None:

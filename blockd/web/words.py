@@ -4,27 +4,10 @@ What daemons say of themselves (problems, refusals) stays as they say it: it is 
 searches the log and the documentation for.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar
 
-LANGUAGES = {"en": "en", "zh": "zh-Hans"}
-"""Languages, and how HTML names them (BCP 47)."""
-
-
-class Words(NamedTuple):
-    """One language."""
-
-    language: str
-    """A key of `LANGUAGES`."""
-
-    def __call__(self, sentence: str, **fields: object) -> str:
-        """Return a sentence of `CHINESE` in this language, its fields filled in."""
-        text = CHINESE[sentence] if self.language == "zh" else sentence
-        return text.format(**fields)
-
-    def known(self, word: str) -> str:
-        """Return a word of a record in this language; one of a later version stays as it is."""
-        return self(word) if word in CHINESE else word
-
+from blockd.hypertext.language import Sentences
 
 CHINESE = {
     # the frame
@@ -54,12 +37,14 @@ CHINESE = {
     "next expiry": "下次到期",
     "none": "无",
     "refused since": "被拒绝自",
+    "last refused": "上次被拒绝",
     "Daemons": "守护进程",
     "daemon": "守护进程",
     "state": "状态",
     "compiler": "编译器",
     "resolver": "解析器",
     "routes": "路由",
+    "notice": "通知服务",
     "ready": "就绪",
     "waiting": "等待中",
     "problem": "有问题",
@@ -162,3 +147,11 @@ CHINESE = {
     "left out": "已略去",
 }  # fmt: skip
 """Every sentence of the page; one that is missing here is an error in either language's tests."""
+
+
+class Words(Sentences):
+    """One language of the page."""
+
+    __slots__ = ()
+
+    chinese: ClassVar[Mapping[str, str]] = CHINESE

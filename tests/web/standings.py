@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 from blockd.policy.record import Record
-from blockd.web.standing import Standing
+from blockd.service.standing import Fetched, Standing
 
 COMMITTED = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -20,7 +20,8 @@ def record(number=7, **more):
 
 def compiler(**more):
     return {"plane": "compiler", "ready": True, "generation": 7, "problem": "",
-            "problem_since": None, "issues": [], "held": False} | more  # fmt: skip
+            "problem_since": None, "issues": [], "issue_count": 0,
+            "held": False} | more  # fmt: skip
 
 
 def resolver(**more):
@@ -50,6 +51,11 @@ def routes(**more):
     } | more  # fmt: skip
 
 
+def notice(**more):
+    return {"plane": "notice", "ready": True, "generation": 7, "problem": "",
+            "answered": {"p001": 2}, "others": 1} | more  # fmt: skip
+
+
 def verified(right=500, wrong=0):
     counts = {"right": right, "wrong": wrong, "unclear": 1}
     routes_too = {"right": 10, "wrong": 0, "unclear": 0}
@@ -59,5 +65,9 @@ def verified(right=500, wrong=0):
 def standing(**changed):
     """Return a gateway on which all is well, but for what is given."""
     parts = {"record": record(), "compiler": compiler(), "resolver": resolver(),
-             "routes": routes(), "verified": verified()} | changed  # fmt: skip
-    return Standing(parts.pop("record"), verified=parts.pop("verified"), daemons=parts)
+             "routes": routes(), "verified": verified(), "notice": notice(),
+             "fetched": Fetched(0, COMMITTED)} | changed  # fmt: skip
+    return Standing(
+        parts.pop("record"), verified=parts.pop("verified"), notice=parts.pop("notice"),
+        fetched=parts.pop("fetched"), daemons=parts,
+    )  # fmt: skip

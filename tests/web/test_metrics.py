@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from blockd.service.standing import Fetched
 from blockd.web import metrics
 from blockd.web.exposition import Kind
 from tests import topology
@@ -94,6 +95,30 @@ def test_what_verification_found_is_a_gauge_and_absent_without_one():
     assert (found["blockd_verify_wrong"], found["blockd_verify_right"]) == (3, 510)
     assert found["blockd_verify_timestamp_seconds"] == COMMITTED.timestamp()
     assert "blockd_verify" not in metrics.text(standing(verified=None))
+
+
+@pytest.mark.parametrize(
+    ("fetched", "shown"),
+    [
+        (None, {}),
+        (Fetched(2, None), {"problems": 2}),
+        (Fetched(1, COMMITTED), {
+            "problems": 1, "oldest_confirmed_timestamp_seconds": COMMITTED.timestamp(),
+        }),
+    ],
+)  # fmt: skip
+def test_what_was_fetched_is_shown_as_far_as_it_is_known(fetched, shown):
+    found = values(metrics.text(standing(fetched=fetched)))
+    assert {name: each for name, each in found.items() if name.startswith("blockd_fetch")} == {
+        f"blockd_fetch_{name}": each for name, each in shown.items()
+    }
+
+
+def test_a_gateway_without_the_notice_service_says_nothing_of_it():
+    assert values(metrics.text(standing()))['blockd_notice_answered_total{platform="p001"}'] == 2
+    text = metrics.text(standing(notice=None))
+    assert "blockd_notice" not in text
+    assert "\nblockd_enforced 1\n" in text
 
 
 @pytest.mark.parametrize("daemon", ["compiler", "resolver", "routes"])

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from tests.cli.program import RULES, Gateway, until
+from tests.hypertext.test_markup import read
 from tests.ports import free_port
 from tests.web.conftest import shown
-from tests.web.test_markup import read
 
 PAGES = ("/", "/platforms", "/search", "/search?q=listed.example", "/history", "/history/1")
 

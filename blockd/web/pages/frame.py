@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from blockd.web.markup import Child, Markup, e, joined
-from blockd.web.words import LANGUAGES, Words
+from blockd.hypertext.language import LANGUAGES
+from blockd.hypertext.markup import Child, Markup, e, joined
+from blockd.web.words import Words
 
 SECTIONS = (
     ("/", "State"),

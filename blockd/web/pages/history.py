@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from blockd.hypertext.markup import Child, Markup, e
 from blockd.policy.record import Record
-from blockd.web.markup import Child, Markup, e
 from blockd.web.pages.frame import number, page, pairs, said, section, table, time
 from blockd.web.steps import Kind, Steps
 from blockd.web.words import Words

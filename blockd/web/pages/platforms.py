@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from blockd.hypertext.markup import Child, e
 from blockd.watchlist.model import Rule
-from blockd.web.markup import Child, e
 from blockd.web.pages.frame import form, number, page, table
 from blockd.web.words import Words
 

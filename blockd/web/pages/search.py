@@ -1,7 +1,7 @@
 """Why is this blocked? What the list says of a name, an address or a prefix. Pure."""
 
+from blockd.hypertext.markup import Child, Markup, e
 from blockd.watchlist.model import Rule
-from blockd.web.markup import Child, Markup, e
 from blockd.web.pages.frame import form, page, pairs, said
 from blockd.web.shelf import Found
 from blockd.web.words import Words

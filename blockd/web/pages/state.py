@@ -1,11 +1,12 @@
 """The first page: whether the list is enforced, by whom, and what was answered. Pure."""
 
-from blockd.web import health
+from datetime import datetime
+
+from blockd.hypertext.markup import Markup, e, joined
+from blockd.service.standing import Standing, Status, problems, unready
 from blockd.web.chart import chart
-from blockd.web.markup import Markup, e
 from blockd.web.pages.frame import number, page, pairs, said, section, table, time
 from blockd.web.ring import GROUPS, KEPT, Column
-from blockd.web.standing import Standing, Status, problems
 from blockd.web.words import Words
 
 _MOST = 10  # platforms that are shown as the most blocked
@@ -34,7 +35,7 @@ def show(words: Words, standing: Standing, columns: list[Column]) -> str:
 
 def _verdict(words: Words, standing: Standing) -> list[Markup]:
     """Return in one sentence how it stands, and whether lists wait that were refused."""
-    reasons = health.unready(standing)
+    reasons = unready(standing)
     if reasons:
         sentence = words("The list is not enforced as it should be.")
         found = [_box("bad", sentence, reasons)]
@@ -77,12 +78,23 @@ def _in_force(words: Words, standing: Standing) -> Markup | None:
                 (words("from"), ", ".join(source.path for source in record.sources)),
                 (words("next expiry"), str(record.changes_on or words("none"))),
                 (words("refused since"), str(since)[:19].replace("T", " ") if since else None),
+                (words("last refused"), _mended(words, standing.of("compiler"))),
             ]
         ),
     )
 
 
+def _mended(words: Words, compiler: Status) -> Markup | None:
+    """Return what was refused last and is accepted again; None: nothing since its start."""
+    last = compiler.get("last_refused")
+    if not last:
+        return None
+    since, until = (time(datetime.fromisoformat(last[key])) for key in ("since", "until"))
+    return joined(since, ", ", words("mended"), " ", until, ": ", said(last["problem"]))
+
+
 def _daemons(words: Words, standing: Standing) -> Markup:
+    daemons = {**standing.daemons, **standing.optional}
     rows = [
         (
             words(name),
@@ -90,12 +102,12 @@ def _daemons(words: Words, standing: Standing) -> Markup:
             number(status.get("generation")) if status else "",
             _holds(words, name, status or {}),
         )
-        for name, status in standing.daemons.items()
+        for name, status in daemons.items()
     ]
     heads = [words(head) for head in ("daemon", "state", "generation", "holds")]
     found = [
         e("li", words(name), ": ", said(problem))
-        for name, status in standing.daemons.items()
+        for name, status in daemons.items()
         for problem in problems(status or {})
     ]
     return section(
@@ -112,7 +124,7 @@ def _state(status: Status | None) -> str:
 
 
 def _holds(words: Words, name: str, status: Status) -> str:
-    if name == "resolver" and "names" in status:
+    if name in {"resolver", "notice"} and "names" in status:
         return words("{count} names", count=number(status["names"]))
     if name == "routes" and "desired" in status:
         return words(

@@ -6,7 +6,7 @@ import pytest
 
 from blockd.web.pages import frame
 from blockd.web.words import Words
-from tests.web.test_markup import read
+from tests.hypertext.test_markup import read
 
 
 def test_the_section_that_is_shown_is_marked_once():

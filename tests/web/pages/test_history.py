@@ -6,8 +6,8 @@ from blockd.policy.record import Acceptance
 from blockd.web.pages import history
 from blockd.web.steps import Kind, Steps
 from blockd.web.words import Words
+from tests.hypertext.test_markup import read
 from tests.web.standings import record
-from tests.web.test_markup import read
 
 NOTHING = Kind(0, ())
 

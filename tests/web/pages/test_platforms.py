@@ -5,7 +5,7 @@ import pytest
 from blockd.watchlist.model import Rule
 from blockd.web.pages import platforms
 from blockd.web.words import Words
-from tests.web.test_markup import read
+from tests.hypertext.test_markup import read
 
 RULES = [
     Rule(id="p001", source="a.toml", name="First", list_name="Orders", reference="N 1"),

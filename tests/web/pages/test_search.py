@@ -6,7 +6,7 @@ from blockd.watchlist.model import Rule
 from blockd.web.pages import search
 from blockd.web.shelf import Found
 from blockd.web.words import Words
-from tests.web.test_markup import read
+from tests.hypertext.test_markup import read
 
 LISTED = Rule(id="p001", source="a.toml", name="First")
 

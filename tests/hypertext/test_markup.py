@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockd.web.markup import Markup, e, joined
+from blockd.hypertext.markup import Markup, e, joined
 
 
 class Reader(HTMLParser):

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockd.web.language import chosen
-from blockd.web.words import LANGUAGES
+from blockd.hypertext.language import LANGUAGES, chosen
 
 
 @pytest.mark.parametrize(

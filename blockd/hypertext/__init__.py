@@ -1,0 +1,1 @@
+"""What the pages of every server are made of: markup, and the reader's language. Pure."""
