@@ -1,7 +1,10 @@
 """`blockd status`: what is in force, which daemon is down, and what is wrong."""
 
 import contextlib
+import json
 import re
+import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,7 +66,8 @@ def test_daemons_that_are_down_are_status_4(gateway):
     said = facts(done)
     for name in ("compiler", "resolver"):
         assert said[name] == [
-            name, *["not", "running", "no", "answer", "from"], str(gateway.control(name)),
+            name, *["not", "running", "no", "answer", "from"], f"{gateway.control(name)}:",
+            *["No", "such", "file", "or", "directory"],
         ]  # fmt: skip
     assert "routes" not in said  # [routes] enabled = false
     found = gateway.run("status", "--json")
@@ -95,7 +99,7 @@ def test_before_the_first_generation_it_is_status_1(gateway):
     with planes(gateway, compiler=COMPILER, resolver={**RESOLVER, "ready": False}):
         done = gateway.run("status")
         assert done.status == 1
-        said = f"no generation in {gateway.state} yet; run `blockd compile`"
+        said = f"NOT ENFORCING: no generation in {gateway.state} yet; run `blockd compile`"
         assert done.out.splitlines()[0] == said
         assert facts(done)["resolver"][1] == "waiting"
         assert gateway.run("status", "--json").json["generation"] is None
@@ -116,7 +120,11 @@ def test_a_problem_of_a_daemon_is_status_1(gateway, plane, problem):
         done = gateway.run("status")
         assert gateway.run("status", "--json").status == 1
     assert done.status == 1
-    assert f"{plane}: the list is refused" in done.out.splitlines()
+    said = {
+        "compiler": "attention: refused, generation 1 stays: the list is refused",
+        "resolver": "attention: resolver: the list is refused",
+    }
+    assert done.out.splitlines()[1] == said[plane]
     assert any(line.split()[:2] == [plane, "problem"] for line in done.out.splitlines())
 
 
@@ -184,7 +192,7 @@ WHOLE = "cut              198.18.1.0/28: not installed, inside connected network
             "ready",
             [WHOLE],
         ),
-        ({"generation": None, "ready": False, "enforcing": False}, 0, "waiting", []),
+        ({"generation": None, "ready": False, "enforcing": False}, 1, "waiting", []),
     ],
 )  # fmt: skip
 def test_routes_are_shown_at_a_glance_and_a_gap_is_a_problem(
@@ -265,3 +273,54 @@ def test_what_is_counted_only_is_said(gateway):
     gateway.write(RULES + '[[platform]]\nid = "s"\ndomains = ["s.example"]\nenforce = false\n')
     gateway.run("compile")
     assert "in shadow       1 entries are counted only" in gateway.run("status").out
+
+
+def watched(gateway, *options):
+    """Return what `status --watch` wrote to a pipe, a look a tenth of a second, and its status."""
+    process = subprocess.Popen(
+        gateway.argv("status", "--watch", "0.1", *options), stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        lines = [process.stdout.readline() for _ in range(24)]
+        process.send_signal(signal.SIGINT)
+        lines += process.stdout.readlines()
+    return lines, process.returncode
+
+
+def test_in_a_pipe_one_look_follows_the_other(gateway):
+    gateway.run("compile")
+    with planes(gateway, compiler=COMPILER, resolver=RESOLVER):
+        lines, status = watched(gateway)
+    looks = "".join(lines).split("\n\n20")
+    assert status == 0
+    assert len(looks) > 1
+    for each in looks:
+        assert re.match(r"(20)?\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\nenforcing generation 1 by", each)
+    assert "\x1b" not in "".join(lines)
+
+
+def test_for_a_program_each_look_is_a_line_of_json(gateway):
+    gateway.run("compile")
+    with planes(gateway, resolver=RESOLVER):
+        lines, status = watched(gateway, "--json")
+    assert status == 4
+    for line in lines:
+        found = json.loads(line)
+        assert found["enforcing"] is True
+        assert found["daemons"] == {"compiler": None, "resolver": RESOLVER}
+
+
+@pytest.mark.parametrize("words", [["--watch", "0"], ["--watch", "often"]])
+def test_a_watch_that_is_no_time_is_wrong_use(gateway, words):
+    assert gateway.run("status", *words).status == 2
+
+
+def test_programs_are_given_the_verdict_too(gateway):
+    gateway.run("compile")
+    with planes(gateway, compiler={**COMPILER, "problem": "refused"}, resolver=RESOLVER):
+        found = gateway.run("status", "--json").json
+    assert found["enforcing"] is True
+    assert (
+        found["verdict"] == "enforcing generation 1 by the resolver; null routes are switched off"
+    )
+    assert found["attention"] == ["refused, generation 1 stays: refused"]

@@ -1,0 +1,1 @@
+"""How the gateway stands, at a glance: looked at, judged, laid out, shown again and again."""
