@@ -90,6 +90,36 @@ def reported(answers: Mapping[str, Mapping[str, Any] | None]) -> list[Finding]:
     return found
 
 
+def deaf(answers: Mapping[str, Mapping[str, Any] | None]) -> list[Finding]:
+    """Find upstreams that give the resolver no answer.
+
+    Args:
+        answers: by daemon, its status; None: no answer.
+    """
+    known = (answers.get("resolver") or {}).get("upstreams", ())
+    for_all = [each for each in known if not each.get("zone")]
+    nobody = bool(for_all) and all(each["silent"] for each in for_all)
+    found = []
+    for each in known:
+        if not each["silent"]:
+            continue
+        address, zone = each["address"], each.get("zone")
+        what = f"upstream {address}" + (f", for {zone}," if zone else "") + " gives no answer"
+        if nobody and not zone:
+            what += ", nor does any other: what is not in the cache fails with SERVFAIL"
+        server = address.partition("://")[2].partition("#")[0] or address
+        key = "zones" if zone else "upstreams"
+        found.append(
+            Finding(
+                what,
+                f"see that {server} can be reached from here and serves this host (a firewall, an"
+                f" access list), or name another in [resolver] {key} and `systemctl restart"
+                f" {UNITS['resolver']}`; when it is back, it is used again by itself",
+            )
+        )
+    return found
+
+
 def expired(record: Record | None, today: date) -> list[Finding]:
     """Find entries that should have left, and a list of which nothing is in force any more.
 

@@ -40,7 +40,7 @@ def ports(
     """
     found = []
     for held in sockets:
-        wanted = next((each for each in listen if _clash(each, held)), None)
+        wanted = next((each for each in listen if clash(each, held)), None)
         # Under systemd the socket is PID 1's as well, for blockd.
         if wanted is None or any(program.startswith("blockd") for program in held.programs):
             continue
@@ -53,7 +53,8 @@ def ports(
         )
         if any(program.startswith(_RESOLVED) for program in held.programs):
             remedy = (
-                "write `[Resolve]` and `DNSStubListener=no` into"
+                "`blockd setup --resolved` has it give the port up; by hand, write `[Resolve]` and"
+                " `DNSStubListener=no` into"
                 " /etc/systemd/resolved.conf.d/blockd.conf, link /etc/resolv.conf to"
                 " /run/systemd/resolve/resolv.conf, and `systemctl restart systemd-resolved`"
             )
@@ -67,7 +68,8 @@ def ports(
     return found
 
 
-def _clash(wanted: Endpoint, held: Listener) -> bool:
+def clash(wanted: Endpoint, held: Listener) -> bool:
+    """Tell whether a bound socket keeps an address from being bound."""
     if wanted.port != held.port or (":" in wanted.address) != (":" in held.address):
         return False
     return wanted.address == held.address or not _ANY.isdisjoint((wanted.address, held.address))

@@ -176,6 +176,11 @@ def generation(patient: Patient) -> list[Finding]:
     return daemons.behind(patient.answers, patient.store.current())
 
 
+def upstreams(patient: Patient) -> list[Finding]:
+    """Do the upstreams answer?"""
+    return daemons.deaf(patient.answers)
+
+
 def reports(patient: Patient) -> list[Finding]:
     """What do the daemons say themselves?"""
     return daemons.reported(patient.answers)
@@ -203,6 +208,7 @@ CHECKS: dict[str, Check] = {
     "disk": disk,
     "daemons": sockets,
     "generation": generation,
+    "upstreams silent": upstreams,
     "reported": reports,
     "expiry": expiry,
 }

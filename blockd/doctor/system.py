@@ -9,6 +9,7 @@ from pathlib import Path
 from blockd.config import Endpoint
 from blockd.doctor.finding import UnseenError
 from blockd.doctor.host import Disk
+from blockd.resolver import resolvconf
 
 _CONF_DIRECTORIES = ("etc", "run", "usr/local/lib", "usr/lib")
 """Where drop-ins are, the most important first: systemd.unit(5), "drop-in"."""
@@ -84,11 +85,9 @@ def disk(place: Path) -> Disk:
 def nameservers(text: str) -> list[Endpoint]:
     """Return the servers that a resolv.conf names; scoped addresses without their scope."""
     found = []
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver":
-            try:
-                found.append(Endpoint.parse(words[1].partition("%")[0].join("[]")))
-            except ValueError:
-                continue  # the resolver says itself what is no address
+    for address in resolvconf.named(text):
+        try:
+            found.append(Endpoint.parse(address.partition("%")[0].join("[]")))
+        except ValueError:
+            continue  # the resolver says itself what is no address
     return found

@@ -77,3 +77,52 @@ def test_what_daemons_say_is_passed_on_once_for_each():
 def test_a_list_that_has_run_out_is_found(given, said):
     found = daemons.expired(given, date(2026, 3, 1))
     assert [said in each.what for each in found] == [True] * bool(said)
+
+
+def upstream(address, *, silent, **more):
+    return {"address": address, "silent": silent, **more}
+
+
+ONE, OTHER = "198.18.0.53", "tls://198.18.0.54#dns.example"
+ALL_SILENT = (
+    f"upstream {ONE} gives no answer, nor does any other: what is not in the cache fails with"
+    " SERVFAIL"
+)
+INNER = {"zone": "corp.example", "address": "10.0.0.53"}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (None, []),  # told of by `silent`
+        ({}, []),
+        ({"upstreams": [upstream(ONE, silent=False)]}, []),
+        (
+            {"upstreams": [upstream(ONE, silent=False), upstream(OTHER, silent=True)]},
+            [f"upstream {OTHER} gives no answer"],
+        ),
+        (
+            {"upstreams": [upstream(ONE, silent=True), {**INNER, "silent": False}]},
+            [
+                ALL_SILENT,
+            ],
+        ),
+        (
+            {"upstreams": [upstream(ONE, silent=False), {**INNER, "silent": True}]},
+            ["upstream 10.0.0.53, for corp.example, gives no answer"],
+        ),
+    ],
+)
+def test_upstreams_that_give_no_answer_are_found(status, said):
+    found = daemons.deaf({"resolver": status})
+    assert [each.what for each in found] == said
+
+
+@pytest.mark.parametrize(
+    ("address", "more", "key"), [(ONE, {}, "upstreams"), (OTHER, {"zone": "a.example"}, "zones")]
+)
+def test_the_remedy_names_the_server_and_the_key(address, more, key):
+    (found,) = daemons.deaf({"resolver": {"upstreams": [upstream(address, silent=True, **more)]}})
+    assert f"[resolver] {key} and" in found.remedy
+    assert "198.18.0.5" in found.remedy
+    assert "#" not in found.remedy
