@@ -21,7 +21,8 @@ HOT = (
 )  # fmt: skip
 """The modules of `blockd.resolver` that each query passes."""
 
-BUILD = ["mypy[mypyc]>=2.4", "setuptools>=77"]
+BUILD = ["mypy[mypyc]>=2.4", "setuptools>=77", "msgspec>=0.19"]
+"""mypyc, and the library whose types the modules' own are derived from: mypy must see those."""
 
 
 class CompileHotPath(BuildHookInterface):  # type: ignore[type-arg] # its parameter is internal
@@ -72,7 +73,7 @@ def _compile(root: Path, scratch: Path) -> list[Path]:
     os.chdir(root)
     try:
         modules = [f"blockd/resolver/{name}.py" for name in HOT]
-        # Types of libraries that are not installed in the build's environment are not needed.
+        # Types of the other libraries, which the build's environment lacks, are not needed.
         flags = ["--config-file=", "--ignore-missing-imports", f"--cache-dir={scratch / 'mypy'}"]
         extensions = mypycify([*flags, *modules], opt_level="3", target_dir=str(scratch / "c"))
         made = Distribution({"name": "blockd", "packages": [], "ext_modules": extensions})
