@@ -34,8 +34,19 @@ def _run() -> int:
     except click.Abort:  # Ctrl-C in a verb that is no daemon
         return 128 + 2
     except BlockdError as error:
-        print(f"blockd: {error}", file=sys.stderr)  # noqa: T201 - this is a command line
+        print(_complaint(f"blockd: {error}"), file=sys.stderr)  # noqa: T201 - a command line
         return error.exit_status
+
+
+def _complaint(text: str) -> str:
+    """Return a sentence about what went wrong, in a unit's journal with the priority of one."""
+    if not os.environ.get("JOURNAL_STREAM"):
+        return text  # and nothing is imported for it
+    import logging  # noqa: PLC0415
+
+    from blockd.service import logs  # noqa: PLC0415
+
+    return logs.prefixed(text, logging.ERROR) if logs.in_journal() else text
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -15,12 +16,18 @@ import pytest
 
 from blockd import config as configuration
 from blockd.cli.app import build
-from blockd.config import Config, SourceSection
+from blockd.cli.glance.look import Look
+from blockd.cli.glance.verdict import show
+from blockd.config import Config, ListSection, SourceSection
+from blockd.errors import ListError
+from blockd.policy import publish
+from blockd.policy.store import Store
 from blockd.terms import Action
 from blockd.watchlist import formats
 from tests import topology
 from tests.cli.program import Gateway
 from tests.e2e import internet
+from tests.web import standings
 
 ROOT = topology.repository()
 README = (ROOT / "README.md").read_text("utf-8")
@@ -36,6 +43,19 @@ def test_the_two_commands_are_marked_and_whole():
         done = subprocess.run(["sh", "-n"], check=False, input=command, text=True)
         assert done.returncode == 0
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install")
+
+
+@pytest.mark.parametrize("section", ["As a service", "Operating it"])
+def test_every_command_that_an_operator_is_shown_is_typed_in_by_a_test(section):
+    typed = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    text = README.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    shown = re.findall(r"^([^\n]*)\n```(\w*)\n.*?^```$", text, re.MULTILINE | re.DOTALL)
+    assert shown
+    for above, language in shown:
+        marker = re.fullmatch(r"<!-- (\w+: \w+) -->", above)
+        assert marker, f"{section}: no marker above a block, but {above!r}"
+        assert language == "sh"
+        assert f'"{marker[1]}"' in typed, marker[1]
 
 
 def test_every_verb_and_action_stands_in_the_tables():
@@ -69,6 +89,23 @@ def test_every_key_of_the_configuration_stands_in_its_table():
 def test_every_key_of_a_source_stands_in_its_table():
     for key in msgspec.structs.fields(SourceSection):
         assert re.search(rf"^\|.*`{key.name}`.*\|.*\|$", README, re.MULTILINE), key.name
+
+
+def test_the_status_that_is_shown_is_what_the_program_says(tmp_path):
+    (text,) = re.findall(r"<!-- status: trouble -->\n```\n(.*?)```", README, re.DOTALL)
+    shown, refused = text.splitlines()
+    problem = refused.partition(" stays: ")[2]
+    gateway = Gateway(tmp_path)
+    gateway.write('[[platform]]\nid = "a"\nprefixes = ["198.18.1.0/99"]\n', "a.toml")
+    config = Config(list=ListSection(paths=(str(gateway.rules),)))
+    with pytest.raises(ListError) as refusal:  # as the compiler's status has it
+        publish.publish(Store(gateway.state), config, datetime.now(UTC))
+    assert problem == str(refusal.value).replace(str(gateway.rules), "/etc/blockd/rules.d")
+    since = re.search(r"since (\S+) (\S+) UTC", refused)
+    compiler = standings.compiler(problem=problem, problem_since=f"{since[1]}T{since[2]}Z")
+    trouble = standings.standing(compiler=compiler, routes=None, notice=None)
+    found = show(Look(standings.COMMITTED, Path("/state"), trouble, "", {}, (), None, ()))
+    assert [found.verdict, f"attention: {found.attention[0]}"] == [shown, refused]
 
 
 def test_files_that_are_named_exist():

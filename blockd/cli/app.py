@@ -7,16 +7,20 @@ import click
 from blockd.cli import (
     check,
     compile,  # noqa: A004 - the verb's name
+    completion,
     diff,
     doctor,
     explain,
     export,
     fetch,
+    help,  # noqa: A004 - the same
     history,
+    notice,
     report,
     resolve,
     rollback,
     route,
+    setup,
     sign,
     status,
     up,
@@ -69,13 +73,17 @@ def build() -> click.Group:
         route.route,
         watch.watch,
         web.web,
+        notice.notice,
         up.up,
         status.status,
         verify.verify,
         doctor.doctor,
+        setup.setup,
         history.history,
         report.report,
         rollback.rollback,
+        help.help_,
+        completion.completion,
     ):
         program.add_command(verb)
     return program

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @json_option
 @click.pass_obj
 def check(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
@@ -78,7 +78,7 @@ def check(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
         for parsed in examined.parsed:
             if parsed.feed and parsed.lines:
                 output.line(_counted(parsed))
-    examined.require()
+    examined.require(shown=True)
     publish.require_proof(rules, config.guard)
     if objected is not None:
         raise objected
@@ -147,7 +147,7 @@ def _accounted(parsed: "Parsed") -> dict[str, Any]:
         "entries": parsed.entries,
         "comments": parsed.comments,
         "blanks": parsed.blanks,
-        "issues": len({issue.origin.line for issue in parsed.issues if issue.origin.line}),
+        "issues": parsed.faults,
         "unsupported": parsed.unsupported,
     }
 

@@ -51,6 +51,8 @@ def compile_(
             output.note(str(issue))
         if expired is not None:
             output.note(f"generation {expired.number}: entries past their day were removed")
+        if error.issues:
+            raise type(error)(error.brief) from None  # they have been shown
         raise
     planes = _wait(given, outcome.number, timeout) if wait else []
     if json:
@@ -62,12 +64,15 @@ def compile_(
                 "state": str(given.state),
                 "difference": outcome.difference.plain(),
                 "issues": [str(issue) for issue in outcome.issues],
+                "more_issues": outcome.more_issues,
                 "planes": planes,
             }
         )
         return
     for issue in outcome.issues:
         output.note(str(issue))
+    if outcome.more_issues:
+        output.note(f"and {outcome.more_issues} more: see `blockd check`")
     if outcome.held:
         output.line(
             f"generation {outcome.number} is held since a rollback; `blockd compile --resume` ends"
@@ -113,9 +118,9 @@ def _wait(given: Setting, number: int, timeout: float) -> list[str]:
     """
     import time  # noqa: PLC0415
 
-    from blockd.cli.status import problems_of  # noqa: PLC0415
-    from blockd.errors import UnreachableError  # noqa: PLC0415
+    from blockd.errors import AbsentError, UnreachableError  # noqa: PLC0415
     from blockd.service import control  # noqa: PLC0415
+    from blockd.service.standing import problems  # noqa: PLC0415
 
     deadline = time.monotonic() + timeout
     said = []
@@ -125,18 +130,24 @@ def _wait(given: Setting, number: int, timeout: float) -> list[str]:
         while True:
             try:
                 status = control.ask(given.control(plane))
-            except UnreachableError:
+            except AbsentError:
                 said.append(f"{plane}: not running")
                 break
+            except UnreachableError:
+                # It runs, and may be slow to answer: that is no reason to say it follows.
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_LOOK)
+                continue
             adopted = status.get("generation")
             if isinstance(adopted, int) and adopted >= number and status.get("ready"):
                 said.append(f"{plane}: enforces generation {adopted}")
                 break
             if time.monotonic() >= deadline:
-                problems = "; ".join(problems_of(status)) or "it gives no reason"
+                why = "; ".join(problems(status)) or "it gives no reason"
                 raise UnreachableError(
                     f"{plane} still enforces generation {adopted}, not {number}, after"
-                    f" {timeout:g} s: {problems}"
+                    f" {timeout:g} s: {why}"
                 )
             time.sleep(_LOOK)
     return said

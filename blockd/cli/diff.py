@@ -10,7 +10,7 @@ from blockd.cli.setting import Setting
 
 
 @click.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @json_option
 @click.pass_obj
 def diff(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
@@ -28,7 +28,7 @@ def diff(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
     if examined.refusals:
         for issue in examined.issues:
             output.note(str(issue))
-    examined.require()
+    examined.require(shown=True)
     today = datetime.now(UTC).date()
     rules, difference = publish.preview(given.store, examined, today)
     publish.require_proof(rules, config.guard)

@@ -6,8 +6,6 @@ from blockd.cli import output
 from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
 
-_DAEMONS = ("compiler", "resolver", "routes")
-
 
 @click.command()
 @json_option
@@ -19,9 +17,10 @@ def doctor(given: Setting, *, json: bool) -> None:
     where nothing was found, 1 where something was.
     """
     from blockd.doctor.examine import Patient, examine  # noqa: PLC0415
+    from blockd.service.standing import wanted  # noqa: PLC0415
 
-    wanted = [name for name in _DAEMONS if name != "routes" or given.config.routes.enabled]
-    patient = Patient(given.config, given.store, {name: given.control(name) for name in wanted})
+    daemons = {name: given.control(name) for name in wanted(given.config)}
+    patient = Patient(given.config, given.store, daemons)
     examined = examine(patient)
     troubles = sum(len(each.findings) for each in examined)
     if json:

@@ -1,15 +1,17 @@
-"""`blockd explain`: is a name or address blocked, by what, on whose word, and is it so now."""
+"""`blockd explain`: is a name or address blocked, by what, on whose word, and is it so now.
 
-from typing import TYPE_CHECKING, Any
+Gathers the facts; what they come to in words is `explained`'s.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from blockd.cli import output
+from blockd.cli import explained, output
 from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
 
 if TYPE_CHECKING:
-    from blockd.minisign.signature import Signed
     from blockd.policy.reader import Policy, Verdict
     from blockd.prefixes import Prefix
     from blockd.watchlist.model import PrefixEntry, Rule
@@ -24,8 +26,9 @@ _MOST_ROUTES = 8  # prefixes of a platform that are looked up in the kernel for 
 def explain(given: Setting, what: str, *, json: bool) -> None:
     """Say whether a name or address is blocked, by which entry, on whose word, until when.
 
-    Shows what the resolver answers and what a packet meets in the kernel right now. Exit status
-    0 where it is blocked, 1 where it is not: for an address, as the kernel says.
+    Shows what the resolver answers and what a packet meets in the kernel right now, and these
+    decide, not the list. Exit status 0 where it is blocked, 1 where it is not, 4 where it is listed
+    and who enforces it does not answer.
     """
     from blockd import prefixes  # noqa: PLC0415
 
@@ -45,13 +48,15 @@ def explain(given: Setting, what: str, *, json: bool) -> None:
     if json:
         output.json(found)
     else:
-        _show(found)
+        for line in explained.lines(found):
+            output.line(line)
     if not found["blocked"]:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(4 if found["on_list"] and found["enforced"] is None else 1)
 
 
 def _name(given: Setting, policy: "Policy", text: str) -> dict[str, Any]:
     from blockd import names  # noqa: PLC0415
+    from blockd.terms import Action  # noqa: PLC0415
 
     wire = names.parse(text.removeprefix("=").removeprefix("*."))
     verdict = policy.match(wire)
@@ -64,13 +69,22 @@ def _name(given: Setting, policy: "Policy", text: str) -> dict[str, Any]:
         found |= _rule(verdict.rule, verdict.line) | _since(policy, verdict.rule)
         if not verdict.rule.allow:
             routes = policy.prefixes_of(verdict.rule)
-    found["blocked"] = verdict is not None and not verdict.rule.allow
+    on_list = verdict is not None and not verdict.rule.allow
     if policy.shadow is not None:
         found["shadow"] = _shadow(policy.shadow.match(wire))
-    found["resolver"], errors = _ask(given, wire)
-    if verdict is None and errors:
+    asked = _ask(given, wire)
+    if asked.silent and verdict is not None and on_list:
+        action = verdict.rule.action or given.config.resolver.action
+        if action is Action.DROP:  # and the resolver is there: it has said so
+            said = f"{asked.said}; silence is what `drop` means"
+            asked = asked._replace(enforced=True, said=said)
+    if asked.enforced and not on_list:
         # No entry covers the name; the answer leads to a listed one, or holds a listed address.
-        found["blocked"], found["hidden"] = True, "; ".join(errors)
+        found["hidden"] = "; ".join(asked.blocking)
+    if asked.enforced is None:
+        found |= {"unreachable": asked.said, "asked": asked.silent}
+    found |= {"on_list": on_list, "enforced": asked.enforced, "blocked": bool(asked.enforced)}
+    found["resolver"] = asked.said
     found["kernel"] = [_look_up(given, prefix) for prefix in routes[:_MOST_ROUTES]]
     return found
 
@@ -80,7 +94,7 @@ def _address(given: Setting, policy: "Policy", prefix: "Prefix") -> dict[str, An
     from blockd.routes.look import look  # noqa: PLC0415
 
     entry = policy.match_prefix(prefix)
-    found: dict[str, Any] = {"what": _bare(prefix)}
+    found: dict[str, Any] = {"what": explained.bare(prefix)}
     if entry is not None:
         found["entry"] = str(entry.prefix)
         found |= _rule(entry.rule, entry.line) | _since(policy, entry.rule)
@@ -91,8 +105,9 @@ def _address(given: Setting, policy: "Policy", prefix: "Prefix") -> dict[str, An
         seen = look(given.config, policy, prefix, listed=listed)
     except KernelError as error:
         # Nothing is known but the list.
-        return found | {"blocked": listed, "kernel": [str(error)]}
-    found["blocked"] = seen.blocked
+        known = {"on_list": listed, "enforced": None, "blocked": False}
+        return found | known | {"unreachable": str(error), "asked": True, "kernel": [str(error)]}
+    found |= {"on_list": listed, "enforced": seen.blocked, "blocked": seen.blocked}
     if seen.why_open:
         found["open"] = seen.why_open
         found["passes"] = seen.passes
@@ -101,7 +116,7 @@ def _address(given: Setting, policy: "Policy", prefix: "Prefix") -> dict[str, An
         found["holes"] = [str(hole) for hole in seen.holes]
     origins: dict[str, list[str]] = {}
     for each in seen.met:
-        origins.setdefault(f"{_bare(seen.address)}: {each}", []).append(each.origin)
+        origins.setdefault(f"{explained.bare(seen.address)}: {each}", []).append(each.origin)
     found["kernel"] = [f"{said} ({', '.join(those)})" for said, those in origins.items()]
     return found
 
@@ -144,11 +159,19 @@ def _shadow(would: "Verdict | PrefixEntry | None") -> dict[str, Any] | None:
     return {"entry": entry} | _rule(would.rule, would.line)
 
 
-def _ask(given: Setting, wire: bytes) -> tuple[str, list[str]]:
-    """Return what the running resolver answers to a client, or why it cannot be asked.
+class _Asked(NamedTuple):
+    """What the running resolver answers to a client, or why it cannot be asked."""
 
-    And the extended errors among it that say that the answer is blocked.
-    """
+    said: str
+    enforced: bool | None = None
+    """Whether the answer says that it is blocked; None: there is no answer."""
+    blocking: tuple[str, ...] = ()
+    """The extended errors that say so."""
+    silent: bool = False
+    """It was asked, and nothing came."""
+
+
+def _ask(given: Setting, wire: bytes) -> _Asked:
     from blockd.config import Endpoint  # noqa: PLC0415
     from blockd.errors import UnreachableError  # noqa: PLC0415
     from blockd.resolver import asking  # noqa: PLC0415
@@ -157,15 +180,18 @@ def _ask(given: Setting, wire: bytes) -> tuple[str, list[str]]:
     try:
         status = control.ask(given.control("resolver"))
     except UnreachableError:
-        return "not running: no answer from its control socket", []
+        return _Asked("not running: no answer from its control socket")
     if not status.get("ready"):
-        return "not ready yet", []
+        return _Asked("not ready yet")
     server = Endpoint.parse(status["listen"][0])
     try:
         answered = asking.ask(server, wire)
+    except asking.SilentError as error:
+        return _Asked(str(error), silent=True)
     except UnreachableError as error:
-        return str(error), []
-    return f"{answered} (asked for A at {server})", answered.blocking
+        return _Asked(str(error))
+    blocking = tuple(answered.blocking)
+    return _Asked(f"{answered} (asked for A at {server})", bool(blocking), blocking)
 
 
 def _look_up(given: Setting, prefix: "Prefix") -> str:
@@ -178,73 +204,6 @@ def _look_up(given: Setting, prefix: "Prefix") -> str:
     first = prefix._replace(length=WIDTH[prefix.family])
     try:
         with Packets(routes.table, routes.protocol) as kernel:
-            return f"{_bare(first)}: {Met((), kernel.lookup(first))}"
+            return f"{explained.bare(first)}: {Met((), kernel.lookup(first))}"
     except KernelError as error:
         return str(error)
-
-
-def _bare(prefix: "Prefix") -> str:
-    """Return a prefix as a person writes it: an address without its length."""
-    return str(prefix).removesuffix("/32" if prefix.family == 4 else "/128")
-
-
-def _said(found: dict[str, Any]) -> str:
-    """Return the verdict in words."""
-    if "hidden" in found:
-        return f"is blocked for what it leads to or contains ({found['hidden']})"
-    if found.get("exception"):
-        said = "is not blocked: it is excepted"
-        return f"{said}, yet the kernel blocks it" if found["blocked"] else said
-    if "entry" not in found:
-        said = "is not blocked: no entry covers it"
-        return "is not listed, yet the kernel blocks it" if found["blocked"] else said
-    if found.get("open"):
-        what = "packets to it pass" if found["passes"] else "it is not null-routed"
-        if found["open_to"]:
-            what = f"not for packets {' or '.join(found['open_to'])}"
-        return f"is {'blocked, but' if found['open_to'] else 'listed, but'} {what}: {found['open']}"
-    return "is blocked"
-
-
-def _said_of_since(since: dict[str, Any] | None) -> str:
-    if since is None:
-        return ""
-    return f"generation {since['generation']}, {since['committed']:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _said_of_shadow(would: dict[str, Any] | None) -> str:
-    if would is None:
-        return ""
-    return f"{would['entry']} of {would['platform']} at {would['origin']} is counted only"
-
-
-def _show(found: dict[str, Any]) -> None:
-    said = _said(found)
-    also = f" ({found['unicode']})" if "unicode" in found else ""
-    output.line(f"{found['what']}{also} {said}")
-    signed: Signed | None = found["signed"]
-    platform = ", ".join(part for part in (found.get("platform"), found.get("name")) if part)
-    output.pairs(
-        [
-            ("entry", found.get("entry")),
-            ("stands in", found.get("origin")),
-            ("signed", f"edition {signed.serial}, with key {signed.key}" if signed else None),
-            ("exception" if found.get("exception") else "platform", platform),
-            ("reason", found.get("reason")),
-            ("answered for by", found.get("owner")),
-            ("list", found.get("list")),
-            ("on the word of", found.get("authority")),
-            ("basis", found.get("basis")),
-            ("reference", found.get("reference")),
-            ("contact", found.get("contact")),
-            ("listed", found.get("listed")),
-            ("in force since", _said_of_since(found.get("since"))),
-            ("expires", f"{found['expires']}, at the end of that day, UTC"
-             if found.get("expires") else None),
-            ("generation", f"{found['generation']}, of {found['committed']:%Y-%m-%d %H:%M:%S} UTC"),
-            ("resolver", found.get("resolver")),
-            ("in shadow", _said_of_shadow(found.get("shadow"))),
-            ("holes", ", ".join(found.get("holes", ()))),
-            *(("kernel", line) for line in found["kernel"]),
-        ]
-    )  # fmt: skip

@@ -25,6 +25,11 @@ def json(value: Any) -> None:
     print(msgspec.json.format(encoded, indent=2).decode())
 
 
+def json_line(value: Any) -> None:
+    """Print a value as JSON on one line, as one of many."""
+    print(msgspec.json.encode(value, enc_hook=str).decode())
+
+
 def line(text: str = "") -> None:
     """Print a line."""
     print(text)
@@ -39,7 +44,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str 
     """Print a table: by rich on a terminal, else in columns parted by two spaces."""
     texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        _plain([list(headings), *texts])
+        for shown in columns([headings, *texts]):
+            line(shown)
         return
     from rich import box  # noqa: PLC0415 - 50 ms that a pipe need not wait for
     from rich.console import Console  # noqa: PLC0415
@@ -53,11 +59,16 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str 
 
 
 def pairs(rows: Iterable[tuple[str, object]]) -> None:
-    """Print facts, one a line: the name in a column, then the value; empty values are left out."""
+    """Print facts, one a line."""
+    for fact in facts(rows):
+        line(fact)
+
+
+def facts(rows: Iterable[tuple[str, object]]) -> list[str]:
+    """Return facts, one a line: the name in a column, then the value; empty ones are left out."""
     shown = [(name, str(value)) for name, value in rows if value not in (None, "")]
     width = max((len(name) for name, _ in shown), default=0)
-    for name, value in shown:
-        line(f"{name:<{width}}  {value}")
+    return [f"{name:<{width}}  {value}" for name, value in shown]
 
 
 @contextlib.contextmanager
@@ -76,7 +87,8 @@ def target(to: Path | None) -> Iterator[IO[str]]:
     except OSError as error:
         raise UsageError(f"{to}: cannot be written: {error.strerror}; name another file") from None
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what could not be made there, or is gone
+            beside.unlink()
 
 
 def counts(difference: "Difference") -> str:
@@ -89,8 +101,11 @@ def counts(difference: "Difference") -> str:
     )
 
 
-def _plain(rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        padded = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        line("  ".join(padded).rstrip())
+def columns(rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return rows as lines, their cells in columns parted by two blanks."""
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in texts
+    ]

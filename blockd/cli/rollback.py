@@ -1,14 +1,34 @@
 """`blockd rollback`: make an earlier generation's content current again."""
 
 import click
+from click.shell_completion import CompletionItem
 
 from blockd.cli import output
 from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
+from blockd.errors import BlockdError
+
+
+def _complete(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Offer the generations before the current one, the newest first, with what they hold."""
+    del parameter  # click's signature
+    given = Setting(*(context.find_root().params.get(name) for name in ("config", "state")))
+    try:
+        current = given.store.current()
+        records = [each for each in given.store.history() if each.number != current]
+    except BlockdError:
+        return []  # the command itself says what is wrong
+    return [
+        CompletionItem(str(each.number), help=f"{each.committed:%Y-%m-%d %H:%M:%S} UTC")
+        for each in records
+        if str(each.number).startswith(incomplete)
+    ]
 
 
 @click.command()
-@click.argument("number", type=int, required=False)
+@click.argument("number", type=int, required=False, shell_complete=_complete)
 @json_option
 @click.pass_obj
 def rollback(given: Setting, number: int | None, *, json: bool) -> None:

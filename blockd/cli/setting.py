@@ -11,7 +11,7 @@ import msgspec
 
 from blockd import config as configuration
 from blockd.config import Config, Endpoint, ListSection, ResolverSection
-from blockd.errors import ConfigError
+from blockd.errors import ConfigError, UnreachableError
 from blockd.policy.store import Store
 
 CONFIG = Path("/etc/blockd/blockd.toml")
@@ -60,6 +60,11 @@ class Setting:
             return Config(), str(error)
 
     @property
+    def is_trial(self) -> bool:
+        """Whether options name other places than those that services use."""
+        return self._config not in {None, CONFIG} or self._state not in {None, SYSTEM_STATE}
+
+    @property
     def config_path(self) -> Path | None:
         """The configuration file; None: the built-in defaults, for trying out."""
         if self._config is not None:
@@ -82,15 +87,35 @@ class Setting:
 
     @property
     def store(self) -> Store:
-        """The policy store in the state directory."""
+        """The policy store in the state directory.
+
+        Raises UnreachableError where this user may not read it: what is closed must not pass for
+        a gateway without any list.
+        """
+        try:
+            there = self.state.exists()
+        except PermissionError:  # a directory above it is closed
+            there = True
+        if there and not os.access(self.state, os.R_OK | os.X_OK):
+            raise UnreachableError(
+                f"{self.state} cannot be read by this user; run as root, or join the group blockd"
+            )
         return Store(self.state)
+
+    def run(self, name: str) -> Path:
+        """The directory of what one daemon shows: each has its own, where no other may write."""
+        if self.config.service.run:
+            return Path(self.config.service.run) / name
+        return (SYSTEM_RUN if self.state == SYSTEM_STATE else self.state / "run") / name
 
     def control(self, plane: str) -> Path:
         """The control socket of a daemon: `compiler`, `resolver` or `routes`."""
-        if self.config.service.run:
-            return Path(self.config.service.run) / f"{plane}.sock"
-        run = SYSTEM_RUN if self.state == SYSTEM_STATE else self.state / "run"
-        return run / f"{plane}.sock"
+        return self.run(plane) / "control"
+
+    @property
+    def verified(self) -> Path:
+        """Where `blockd verify --record` leaves its report."""
+        return self.run("verify") / "report.json"
 
     def arguments(self) -> list[str]:
         """Return the options that give another process of blockd the same setting."""

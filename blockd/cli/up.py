@@ -34,12 +34,16 @@ def up(given: Setting) -> None:
         _show_plan(given)
     else:
         output.note("routes: none, by [routes] enabled = false")
-    try:
-        status = asyncio.run(Children(given.arguments(), output.note).run(verbs))
-    finally:
-        if with_routes:
-            _withdraw(given)
-    raise click.exceptions.Exit(status)
+
+    async def live() -> int:
+        try:
+            return await Children(given.arguments(), output.note).run(verbs)
+        finally:
+            # Here, where a second signal only says once more that it is to end.
+            if with_routes:
+                _withdraw(given)
+
+    raise click.exceptions.Exit(asyncio.run(live()))
 
 
 def _permitted(given: Setting) -> bool:

@@ -44,8 +44,8 @@ def verify(given: Setting, *, server: str | None, sample: int, record: bool, jso
 
     On the gateway, routes are asked of the kernel and datagrams are its own; with --server and
     the gateway's address it works from a client too, which needs a copy of the state and root
-    for packets. Exit status 0 where all that could be checked is right, 1 where something is
-    not, 4 where the resolver does not answer.
+    for packets. Exit status 0 where all that could be checked is right, 1 where something is not
+    or no name could be asked at all, 4 where the resolver does not answer.
     """
     from blockd.verify import report as reports  # noqa: PLC0415
 
@@ -57,10 +57,8 @@ def verify(given: Setting, *, server: str | None, sample: int, record: bool, jso
         output.json(found)
     else:
         _show(found)
-    if found.wrong:
+    if found.wrong or reports.NAMES in found.not_checked:
         raise click.exceptions.Exit(1)
-    if not found.checked and reports.NAMES in found.not_checked:
-        raise click.exceptions.Exit(4)
 
 
 def _server(given: Setting, text: str | None) -> "Endpoint":
@@ -111,7 +109,7 @@ def _leave(given: Setting, found: "Report") -> None:
     from blockd.errors import StoreError  # noqa: PLC0415
     from blockd.verify import report as reports  # noqa: PLC0415
 
-    path = given.control("verify").with_suffix(".json")
+    path = given.verified
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         reports.write(found, path)
@@ -132,6 +130,8 @@ def _show(found: "Report") -> None:
 
 
 def _lines(found: "Report") -> "Iterator[str]":
+    from blockd.verify import report as reports  # noqa: PLC0415
+
     for each in found.failures[:_MOST]:
         yield f"wrong: {each.what} ({each.kind}): {each.why}"
     for each in found.unclear[: _MOST // 4]:
@@ -142,6 +142,8 @@ def _lines(found: "Report") -> "Iterator[str]":
     for what, why in found.not_checked.items():
         yield f"not checked: {what}: {why}"
     verdict = f"{found.wrong:,} wrong" if found.wrong else "nothing wrong"
+    if reports.NAMES in found.not_checked:
+        verdict = f"no name was asked; {verdict}"
     yield (
         f"{verdict} of {found.right + found.wrong:,}, generation {found.generation} at"
         f" {found.server} as seen from the {found.place}, in {found.seconds:.1f} s"

@@ -9,7 +9,6 @@ other, once both are on the disk; where a crash comes between, the digest in the
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from msgspec import Struct
 
 from blockd.errors import StoreError
 from blockd.minisign.signature import SUFFIX
+from blockd.policy import locking
 from blockd.policy.store import become_owner
 from blockd.publishers import Url
 from blockd.watchlist.configured import spooled
@@ -63,6 +63,9 @@ class Copy(Struct, frozen=True):
 class Spool:
     """A directory of copies."""
 
+    patience = locking.PATIENCE
+    """Seconds that `lock()` waits for another fetcher."""
+
     def __init__(self, directory: str) -> None:
         """Name it; it is made by the first `lock()`."""
         self.directory = Path(directory)
@@ -75,20 +78,21 @@ class Spool:
         nothing that the service cannot replace.
 
         Raises:
+            BusyError: the one before is still at work.
             StoreError: the directory cannot be made or written.
         """
         try:
             self.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
             become_owner(self.directory)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            handle = os.open(self.directory / ".lock", flags, 0o640)
+            path = self.directory / ".lock"
+            handle = locking.opened(path)
         except OSError as error:
             raise StoreError(
                 f"{self.directory}: cannot be written: {error.strerror}; choose another [fetch]"
                 " spool, or run as its owner"
             ) from None
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            locking.take(handle, path, self.patience)
             yield
         finally:
             os.close(handle)

@@ -112,8 +112,13 @@ class Gateway:
         """Run a verb in this process, through the program's entry."""
         return run(*self.options(), *words)
 
+    def lists(self, name):
+        """Whether the generation in force lists a name, be there a resolver or not."""
+        done = self.run("explain", "--json", name)
+        return done.status != 2 and done.json["on_list"]
+
     def control(self, name):
-        return self.state / "run" / f"{name}.sock"
+        return self.state / "run" / name / "control"
 
 
 def run(*words):

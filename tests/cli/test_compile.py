@@ -1,6 +1,7 @@
 """`blockd compile`: one commit or none, and with --wait on both planes."""
 
 import itertools
+import socket
 from datetime import UTC, datetime
 
 import pytest
@@ -40,6 +41,7 @@ def test_json_says_all_of_it(gateway):
             "changed": [],
         },
         "issues": [],
+        "more_issues": 0,
         "planes": [],
     }
 
@@ -67,9 +69,12 @@ def test_a_refused_list_changes_nothing(gateway, text, status, line):
     assert (done.status, done.out) == (status, "")
     assert f"{path}{line}" in done.err
     assert "; nothing was changed\n" in done.err
+    if line:
+        _, _, reason = done.err.splitlines()[0].partition(line)
+        assert done.err.count(reason) == 1
     after = {file: file.stat().st_mtime_ns for file in gateway.state.rglob("*")}
     assert after == before
-    assert gateway.run("explain", "listed.example").status == 0
+    assert gateway.lists("listed.example")
 
 
 def test_a_refused_list_keeps_no_entry_in_force_past_its_day(gateway):
@@ -79,13 +84,13 @@ def test_a_refused_list_keeps_no_entry_in_force_past_its_day(gateway):
         + '[[platform]]\nid = "p002"\ndomains = ["stays.example"]\n'
     )
     publish.publish(Store(gateway.state), lists, datetime(2026, 1, 1, 23, 59, tzinfo=UTC))
-    assert gateway.run("explain", "listed.example").status == 0
+    assert gateway.lists("listed.example")
     gateway.write("broken")
     done = gateway.run("compile")
     assert done.status == 1
     assert "generation 2: entries past their day were removed\n" in done.err
-    assert gateway.run("explain", "listed.example").status == 1
-    assert gateway.run("explain", "stays.example").status == 0
+    assert not gateway.lists("listed.example")
+    assert gateway.lists("stays.example")
 
 
 def test_planes_that_are_down_are_named_and_not_waited_for(gateway):
@@ -107,6 +112,17 @@ def test_a_plane_is_waited_for_until_it_enforces_the_generation(gateway):
     with answering(gateway.control("resolver"), lambda: next(answers)):
         done = gateway.run("compile", "--wait")
     assert (done.status, done.out.splitlines()[1]) == (0, "resolver: enforces generation 2")
+
+
+def test_a_plane_that_is_slow_to_answer_does_run_and_is_waited_for(gateway):
+    path = gateway.control("resolver")
+    path.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        done = gateway.run("compile", "--wait", "--timeout", "0.05")
+    assert (done.status, done.out) == (4, "")
+    assert done.err == f"blockd: no answer from {path}: timed out\n"
 
 
 @pytest.mark.parametrize(

@@ -61,4 +61,6 @@ def test_a_refused_list_shows_its_issues_and_no_difference(gateway):
     path = gateway.write(RULES.replace("198.18.1.0/28", "198.18.1.0/99"))
     done = gateway.run("diff")
     assert (done.status, done.out) == (1, "")
-    assert done.err.startswith(f"{path}:12: error: ")
+    issue, sentence = done.err.splitlines()
+    assert issue.startswith(f"{path}:12: error: ")
+    assert sentence == f"blockd: {path}: refused: 1 error; nothing was changed"

@@ -5,8 +5,11 @@ import os
 import msgspec
 import pytest
 
+from blockd.terms import Action
 from tests import topology
 from tests.cli.program import RULES, Gateway, daemon, until
+from tests.cli.program import answering as planes
+from tests.resolver.stub import silent, upstream
 
 NO_PREFIXES = RULES.replace("\nprefixes = ", "\n# prefixes = ")
 """With these the kernel is not asked about a name, in whose namespace ever the test runs."""
@@ -14,11 +17,22 @@ NO_PREFIXES = RULES.replace("\nprefixes = ", "\n# prefixes = ")
 DOWN = "resolver        not running: no answer from its control socket"
 
 
+UNASKED = "the resolver does not answer: not running: no answer from its control socket"
+
+
 @pytest.fixture
 def compiled(gateway):
     gateway.write(NO_PREFIXES)
     gateway.run("compile")
     return gateway
+
+
+@pytest.fixture
+def answering(compiled):
+    """The same, and its resolver runs; its upstream is nobody."""
+    with daemon(compiled.argv("resolve"), compiled.place) as resolver:
+        resolver.notices.until("READY=1")
+        yield compiled
 
 
 @pytest.mark.parametrize(
@@ -31,12 +45,12 @@ def compiled(gateway):
         ("=only.example", "only.example"),
     ],
 )
-def test_a_listed_name_is_blocked_with_every_reason(compiled, name, entry):
+def test_a_listed_name_is_told_with_every_reason_and_that_nobody_enforces_it(compiled, name, entry):
     done = compiled.run("explain", name)
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.err) == (4, "")
     head, *facts = done.out.splitlines()
     canonical = name.lower().removesuffix(".").removeprefix("*.").removeprefix("=")
-    assert head == f"{canonical} is blocked"
+    assert head == f"{canonical} is listed, but {UNASKED}"
     generation = facts.pop(-2)
     assert facts.pop(-3).startswith("in force since  generation 1, 2")
     assert generation.startswith("generation      1, of 2")
@@ -61,7 +75,7 @@ def test_an_exception_is_not_blocked_and_says_why(compiled, name):
     done = compiled.run("explain", name)
     assert done.status == 1
     head, *facts = done.out.splitlines()
-    assert head == f"{name} is not blocked: it is excepted"
+    assert head == f"{name} is not blocked: it is excepted (the resolver was not asked)"
     assert "reason          a test" in facts
     assert "entry           good.listed.example" in facts
 
@@ -70,7 +84,8 @@ def test_an_exception_is_not_blocked_and_says_why(compiled, name):
 def test_what_no_entry_covers_is_not_blocked(compiled, name):
     done = compiled.run("explain", name)
     assert done.status == 1
-    assert done.out.startswith(f"{name} is not blocked: no entry covers it\n")
+    said = "is not blocked: no entry covers it (the resolver was not asked)"
+    assert done.out.startswith(f"{name} {said}\n")
 
 
 def test_json_says_the_same(compiled):
@@ -93,22 +108,27 @@ def test_json_says_the_same(compiled):
         "contact": "mailto:desk@authority.example",
         "listed": "2018-08-23",
         "expires": "2099-12-31",
-        "blocked": True,
+        "blocked": False,
+        "on_list": True,
+        "enforced": None,
+        "unreachable": "not running: no answer from its control socket",
+        "asked": False,
         "resolver": "not running: no answer from its control socket",
         "kernel": [],
         "generation": 1,
         "signed": None,
     }
     other = compiled.run("explain", "--json", "other.example")
-    assert (other.status, other.json["blocked"]) == (1, False)
+    said = [other.json[key] for key in ("blocked", "on_list", "enforced")]
+    assert (other.status, said) == (1, [False, False, None])
 
 
 def test_an_international_name_is_shown_in_both_forms(compiled):
     compiled.write(NO_PREFIXES.replace('"=only.example"', '"bücher.example"'))
     compiled.run("compile")
     done = compiled.run("explain", "BÜCHER.example")
-    assert done.status == 0
-    assert done.out.startswith("xn--bcher-kva.example (bücher.example) is blocked\n")
+    assert done.status == 4
+    assert done.out.startswith("xn--bcher-kva.example (bücher.example) is listed, but ")
 
 
 @pytest.mark.parametrize("text", ["two..dots", "-a.example", "", "a b", "*"])
@@ -118,14 +138,71 @@ def test_what_is_no_name_is_a_wrong_question(compiled, text):
     assert done.err.startswith("blockd: ")
 
 
-def test_the_running_resolver_is_asked(compiled):
-    with daemon(compiled.argv("resolve"), compiled.place) as resolver:
-        resolver.notices.until("READY=1")
-        done = compiled.run("explain", "a.listed.example")
+def test_the_running_resolver_decides_and_is_quoted(answering):
+    done = answering.run("explain", "a.listed.example")
+    assert (done.status, done.err) == (0, "")
+    head, *facts = done.out.splitlines()
+    assert head == "a.listed.example is blocked"
     assert (
         "resolver        NXDOMAIN; EDE 16 Censored: p001: Notice 7"
-        f" (asked for A at 127.0.0.1:{compiled.port})"
-    ) in done.out.splitlines()
+        f" (asked for A at 127.0.0.1:{answering.port})"
+    ) in facts
+    found = answering.run("explain", "--json", "a.listed.example").json
+    assert [found[key] for key in ("blocked", "on_list", "enforced")] == [True, True, True]
+    assert "unreachable" not in found
+    # Its upstream refuses: the resolver answers, and says nothing of a block.
+    other = answering.run("explain", "other.example")
+    assert other.status == 1
+    assert other.out.startswith("other.example is not blocked: no entry covers it\n")
+
+
+ACTION = """
+[[platform]]
+id = "x"
+domains = ["x.example"]
+action = "{action}"
+addresses = [{addresses}]
+"""
+
+
+@pytest.mark.parametrize("action", [action for action in Action if action != "records"])
+def test_every_action_is_a_block_silence_included(gateway, action):
+    addresses = '"198.18.0.80"' if action == "address" else ""
+    gateway.write(RULES + ACTION.format(action=action, addresses=addresses))
+    gateway.run("compile")
+    with daemon(gateway.argv("resolve"), gateway.place) as resolver:
+        resolver.notices.until("READY=1")
+        done = gateway.run("explain", "x.example")
+    assert done.status == 0, done.out
+    assert done.out.startswith("x.example is blocked\n")
+    assert ("silence is what `drop` means" in done.out) is (action == "drop")
+
+
+def test_a_resolver_that_answers_without_a_block_is_believed(compiled):
+    """As one would that enforces an older generation, or another program at its address."""
+    with upstream() as stub:
+        server = f"{stub.endpoint.address}:{stub.endpoint.port}"
+        status = {"ready": True, "listen": [server]}
+        with planes(compiled.control("resolver"), lambda: status):
+            done = compiled.run("explain", "listed.example")
+    assert done.status == 1
+    head, *facts = done.out.splitlines()
+    assert head == "listed.example is listed, but the resolver does not block it"
+    assert f"resolver        NOERROR; A 198.18.0.80 (asked for A at {server})" in facts
+
+
+def test_a_resolver_that_runs_and_is_silent_is_out_of_reach(compiled):
+    with upstream(silent) as stub:
+        server = f"{stub.endpoint.address}:{stub.endpoint.port}"
+        status = {"ready": True, "listen": [server]}
+        with planes(compiled.control("resolver"), lambda: status):
+            listed = compiled.run("explain", "listed.example")
+            other = compiled.run("explain", "other.example")
+    said = f"the resolver does not answer: {server} gives no answer within 1 s"
+    assert listed.status == 4
+    assert listed.out.startswith(f"listed.example is listed, but {said}")
+    assert other.status == 1
+    assert other.out.startswith("other.example is not blocked: no entry covers it\n")
 
 
 def test_a_resolver_that_waits_for_its_list_is_told(compiled, tmp_path):
@@ -135,7 +212,11 @@ def test_a_resolver_that_waits_for_its_list_is_told(compiled, tmp_path):
     argv[3:7] = waiting
     with daemon(argv, compiled.place) as resolver:
         resolver.notices.until("STATUS=Waiting")
-        assert "resolver        not ready yet" in compiled.run("explain", "listed.example").out
+        done = compiled.run("explain", "listed.example")
+    assert done.status == 4
+    said = "is listed, but the resolver does not answer: not ready yet"
+    assert done.out.startswith(f"listed.example {said}\n")
+    assert "resolver        not ready yet" in done.out
 
 
 MAIN = "unicast 0.0.0.0/0 in table main"
@@ -228,8 +309,7 @@ def test_a_prefix_shows_the_holes_in_it(enforced, net):
 
 @pytest.mark.root
 def test_of_a_name_the_prefixes_of_its_platform_are_looked_up(enforced, net):
-    status, _, found = explained(enforced, net.gateway, "www.listed.example")
-    assert status == 0
+    _, _, found = explained(enforced, net.gateway, "www.listed.example")
     assert found["kernel"] == [
         f"198.18.1.0: {HELD}",
         "2001:db8:1::: blackhole 2001:db8:1::/48 in table 5354",

@@ -44,7 +44,7 @@ def publish(server, edition):
 
 
 def in_force(gateway, edition):
-    return gateway.run("explain", f"edition-{edition}.example").status == 0
+    return gateway.lists(f"edition-{edition}.example")
 
 
 def test_a_list_is_fetched_compiled_and_explained_by_its_url(gateway, server):
@@ -82,7 +82,7 @@ def test_a_failure_is_told_and_the_last_good_copy_stays_in_force(gateway, server
     assert found["problem"].startswith("line 1 is a web page, not a list")
     assert gateway.run("compile").out == "generation 1 is current: nothing has changed\n"
     assert re.search(
-        rf"^fetched +{gateway.url}: .* UTC; failing since .* UTC: line 1 is a web page",
+        rf"^attention: {gateway.url}: .* UTC; failing since .* UTC: line 1 is a web page",
         gateway.run("status").out, re.MULTILINE,
     )  # fmt: skip
     publish(server, 2)

@@ -68,6 +68,6 @@ def test_a_control_socket_that_cannot_be_made_is_named_with_the_remedy(gateway):
     done = ended(without(DAC_OVERRIDE, gateway.argv("resolve")))
     assert done.returncode == 2
     assert done.stderr == (
-        f"blockd: no control socket at {locked}/resolver.sock: Permission denied;"
+        f"blockd: no control socket at {locked}/resolver/control: Permission denied;"
         " make the directory writable for this user or set [service] run\n"
     )

@@ -1,5 +1,8 @@
 """The order in which configuration, state and sockets are found."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from blockd import config as configuration
 from blockd.cli import setting
 from blockd.cli.setting import Setting
-from blockd.errors import ConfigError
+from blockd.errors import ConfigError, UnreachableError
 from tests import topology
 
 
@@ -80,10 +83,10 @@ def test_what_a_wheel_holds_comes_before_the_checkout(nowhere, monkeypatch):
 @pytest.mark.parametrize(
     ("config", "state", "socket"),
     [
-        ("", "given", "{place}/given/run/routes.sock"),
-        ("", "/var/lib/blockd", "/run/blockd/routes.sock"),
-        ('[service]\nrun = "/run/other"\n', "/var/lib/blockd", "/run/other/routes.sock"),
-        ('[service]\nrun = "/run/other"\n', "given", "/run/other/routes.sock"),
+        ("", "given", "{place}/given/run/routes/control"),
+        ("", "/var/lib/blockd", "/run/blockd/routes/control"),
+        ('[service]\nrun = "/run/other"\n', "/var/lib/blockd", "/run/other/routes/control"),
+        ('[service]\nrun = "/run/other"\n', "given", "/run/other/routes/control"),
     ],
 )
 def test_control_sockets_stand_by_the_state_or_where_services_have_theirs(
@@ -126,3 +129,28 @@ def test_a_reload_reads_the_file_again_and_the_verb_keeps_what_it_started_with(n
     path.write_text("[resolver]\nttl = 6\n")
     assert given.read_config().resolver.ttl == 6
     assert given.config.resolver.ttl == 5
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("closed", ["state", "above"])
+def test_a_state_that_is_closed_to_this_user_is_not_taken_for_an_empty_one(closed):
+    topology.require()
+    top = Path(tempfile.mkdtemp(prefix="blockd-test-"))  # pytest's own are closed to others
+    try:
+        state = top / "above/state"
+        state.mkdir(parents=True)
+        top.chmod(0o755)
+        (state if closed == "state" else state.parent).chmod(0o700)
+        assert Setting(None, state).store.current() is None
+        child = os.fork()
+        if child == 0:
+            os.setgroups([])
+            os.setuid(65534)
+            try:
+                _ = Setting(None, state).store
+            except UnreachableError as error:
+                os._exit(0 if "join the group blockd" in str(error) else 2)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        shutil.rmtree(top)

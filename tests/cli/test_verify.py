@@ -1,5 +1,8 @@
 """`blockd verify`: whom it asks, how it ends, what it says and leaves behind."""
 
+import re
+import sys
+
 import pytest
 
 from blockd.verify import report as reports
@@ -44,13 +47,25 @@ def test_a_name_that_is_to_be_blocked_and_is_not_is_status_1_and_left_for_status
     running.config.write_text(running.config.read_text() + '[guard]\nmust_block = ["x.test"]\n')
     done = running.run("verify", "--sample", "0", "--record")
     assert done.status == 1
-    # Its upstream is nobody.
-    assert "wrong: x.test (canaries): no answer" in done.out
-    left = reports.read(running.control("verify").with_suffix(".json"))
+    # Its upstream is nobody: no answer comes, or one that says so.
+    assert "wrong: x.test (canaries): " in done.out
+    left = reports.read(running.state / "run" / "verify" / "report.json")
     assert (left.wrong, left.generation) == (1, 2)
     said = running.run("status").out
-    assert "verified  1 wrong of " in said.replace("verified     ", "verified  ")
+    assert re.search(r"(?m)^verified +1 wrong of ", said)
+    assert "attention: `blockd verify` found 1 wrong, see below\n" in said
     assert running.run("status", "--json").json["verified"]["failures"][0][1] == "x.test"
+
+
+def test_without_dnspython_no_name_is_asked_and_that_is_status_1(running, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dns", None)
+    monkeypatch.setitem(sys.modules, "dns.message", None)
+    done = running.run("verify")
+    assert (done.status, done.err) == (1, "")
+    *_, why, verdict = [line for line in done.out.splitlines() if "[routes]" not in line]
+    assert why.startswith("not checked: names: ")
+    assert verdict.startswith("no name was asked; nothing wrong of 0, generation 1 at 127.0.0.1:")
+    assert "names" in running.run("verify", "--json").json["not_checked"]
 
 
 def test_nobody_that_answers_is_status_4(gateway):

@@ -13,7 +13,7 @@ def test_it_compiles_what_changes_until_a_signal(gateway, number):
         (ready,) = compiler.notices.until("READY=1")
         assert "STATUS=generation 1" in ready
         gateway.write(RULES.replace('"listed.example"', '"new.example"'))
-        until(lambda: gateway.run("explain", "new.example").status == 0)
+        until(lambda: gateway.lists("new.example"))
         assert compiler.end(number) == 0
         assert "watch: generation 2: 1 added, 1 removed, 0 changed" in compiler.logged("n 2")
 

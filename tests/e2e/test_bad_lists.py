@@ -74,7 +74,10 @@ def test_a_problem_is_shown_by_status_until_it_is_mended(running):
     problem = until(lambda: running.ask("compiler")["problem"], running.said)
     shown = running.blockd("status")
     assert shown.returncode == 1
-    assert f"compiler: {problem}" in shown.stdout
+    verdict, refusal, *_ = shown.stdout.splitlines()
+    assert verdict == "enforcing generation 1 on both planes"
+    assert refusal.startswith("attention: refused since ")
+    assert refusal.endswith(f" UTC, generation 1 stays: {problem}")
     assert "more.toml" in problem
     (running.rules / "more.toml").unlink()
     until(lambda: not running.ask("compiler")["problem"], running.said)

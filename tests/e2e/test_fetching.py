@@ -80,8 +80,9 @@ def machine(net, served):
 
 
 def in_force(machine, edition):
-    done = machine.run("blockd", "explain", f"edition-{edition}.example", check=False)
-    return done.returncode == 0
+    name = f"edition-{edition}.example"
+    done = machine.run("blockd", "explain", "--json", name, check=False)
+    return '"on_list": true' in done.stdout
 
 
 def owners(machine):

@@ -13,6 +13,7 @@ import pytest
 
 from blockd.watchlist import examine, sources
 from tests import topology
+from tests.bench import long
 from tests.cli.program import Gateway
 
 FORMATS = {
@@ -115,6 +116,33 @@ def test_a_line_of_a_megabyte_is_one_mistake_and_no_entry(gateway, name):
     else:
         assert done.status == 1
         assert in_force(gateway)[0].endswith("00000001.mdb")
+
+
+LONG = 300_000
+"""Lines; with ten million `python -m tests.bench.lists --lines` does the same."""
+
+
+@pytest.mark.parametrize(
+    ("tens", "status", "said"),
+    [
+        (long.all_wrong, 1, "long.txt: error: 300,000 errors; the first 1,000 are shown\n"),
+        (long.mostly_nothing, 3, "30,000 more names, where 3 are in force"),
+    ],
+    ids=["all wrong", "mostly nothing"],
+)
+def test_hundreds_of_thousands_of_lines_cost_what_they_list_and_change_nothing(
+    gateway, tens, status, said
+):
+    before = long.in_force(gateway)
+    size = long.written(gateway.rules / "long.txt", tens, LONG)
+    cost = long.run(gateway, "compile")
+    assert cost.status == status
+    assert said in cost.err
+    assert cost.err.count("\n") < 2500
+    assert long.in_force(gateway) == before
+    # The program itself takes some 35 MB, its text stands there in octets and in characters, and a
+    # name takes half a kilobyte. Each issue would take as much again, and made 150 MB.
+    assert cost.megabytes < 60 + 2 * size
 
 
 def loop(path):
@@ -231,4 +259,5 @@ def test_a_full_disk_changes_nothing_and_says_so(tmp_path):
     assert said[0].startswith("0")
     assert said[1].startswith("2 ")
     assert "free space" in said[1]
-    assert [line[:1] for line in said[2:]] == ["0", "0", "0"]
+    # Nothing is asked of a resolver here: that the name is listed still is what counts.
+    assert [line[:1] for line in said[2:]] == ["4", "0", "0"]

@@ -9,48 +9,21 @@ import pytest
 from tests.e2e import gateway as gateways
 from tests.e2e.gateway import CONNECTED, GATEWAY_V4, GATEWAY_V6, curl, dig, program
 from tests.e2e.internet import ADDRESSES, LARGE, OTHER_ADDRESSES, OTHER_SERVER
+from tests.lists import HEAD, allow, platform
 from tests.resolver import messages
 from tests.resolver.certificates import Authority
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("running")]
 
-LIST = """\
-[list]
-authority = "Example Authority"
-basis = "order"
-reference = "Notice 7"
-
-[[platform]]
-id = "p1"
-domains = ["gone.example"]
-prefixes = ["198.18.77.0/24", "2001:db8:77::/48"]
-
-[[platform]]
-id = "p2"
-domains = ["led.example"]
-action = "records"
-records = ["CNAME garden.unlisted.test"]
-
-[[platform]]
-id = "p3"
-domains = ["page.example"]
-action = "address"
-addresses = ["198.19.0.80", "2001:db8::80"]
-
-[[platform]]
-id = "p4"
-domains = ["refused.example"]
-action = "refused"
-
-[[platform]]
-id = "p5"
-domains = ["silent.example"]
-action = "drop"
-
-[[allow]]
-domains = ["excepted.gone.example"]
-reason = "a test"
-"""
+LIST = (
+    HEAD
+    + platform("p1", "gone.example", prefixes=["198.18.77.0/24", "2001:db8:77::/48"])
+    + platform("p2", "led.example", action="records", records=["CNAME garden.unlisted.test"])
+    + platform("p3", "page.example", action="address", addresses=["198.19.0.80", "2001:db8::80"])
+    + platform("p4", "refused.example", action="refused")
+    + platform("p5", "silent.example", action="drop")
+    + allow("excepted.gone.example")
+)
 SERVER_NAME = "dns.example"
 NOBODY = "198.18.0.98"
 """Where no name server is; the network says so."""

@@ -133,4 +133,4 @@ def test_the_result_is_left_for_status(running):
     assert here(running, "--record", "--sample", "0")[0] == 0
     said = running.blockd("status")
     assert said.returncode == 0
-    assert re.search(r"(?m)^verified  nothing wrong of \d+, generation 1, ", said.stdout)
+    assert re.search(r"(?m)^verified +nothing wrong of \d+, generation 1, ", said.stdout)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from blockd.errors import StoreError
+from blockd.errors import BusyError, StoreError
 from blockd.fetch.spool import Copy, Note, Spool, digest
 from blockd.minisign.signature import SUFFIX
 from blockd.publishers import Url
@@ -88,6 +88,13 @@ def test_the_signature_is_in_place_before_the_list_is(spool, monkeypatch):
     )
     spool.put(URL, b"a\n", b"signed")
     assert seen == [path.name + SUFFIX, path.name]
+
+
+def test_a_fetcher_that_does_not_end_is_not_waited_for_for_ever(spool, monkeypatch):
+    monkeypatch.setattr(Spool, "patience", 0.05)
+    assert stat.S_IMODE((spool.directory / ".lock").stat().st_mode) == 0o600
+    with pytest.raises(BusyError, match="another process holds"), spool.lock():
+        pass  # the fixture has it
 
 
 def test_a_spool_that_cannot_be_made_is_named_with_the_remedy(tmp_path):
