@@ -73,6 +73,33 @@ def test_the_example_list_is_accepted():
     assert len(parsed.prefixes) == 3
 
 
+def test_a_change_beyond_the_limits_is_refused_and_confirmed_as_shown(tmp_path):
+    rules, state = tmp_path / "rules", tmp_path / "state"
+    shutil.copytree(ROOT / "rules", rules)
+    config = tmp_path / "blockd.toml"
+    config.write_text(f'[list]\npaths = ["{rules}"]\n')
+
+    def said(*words):
+        argv = [sys.executable, "-m", "blockd", "--config", config, "--state", state, *words]
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, cwd=ROOT)
+        return done.stdout + done.stderr
+
+    said("compile")
+    platforms = rules / "platforms.toml"
+    head, mark, _ = platforms.read_text().partition('\n[[platform]]\nid = "p081"')
+    assert mark
+    platforms.write_text(f"{head}\n")
+    refused = said("compile")
+    (digest,) = re.findall(r"--accept (\w+)", refused)
+    accepted = said("compile", "--accept", digest)
+    (shown,) = re.findall(
+        r"<!-- guard: accept -->\n```\n(.*?)^```$", README, re.DOTALL | re.MULTILINE
+    )
+    assert shown == (
+        f"$ blockd compile\n{refused}$ blockd compile --accept {digest}\n{accepted}"
+    ).replace(str(state), "/var/lib/blockd").replace(digest, "9e0a2f6c51d7b3480c1e")
+
+
 def test_the_example_of_the_guard_is_a_configuration():
     (text,) = re.findall(r"<!-- configuration: guard -->\n```\n(.*?)```", README, re.DOTALL)
     assert len(configuration.parse(text, "README.md").guard.never) == 2

@@ -22,7 +22,7 @@ def test_a_program_in_opt_that_everybody_may_run_is_in_reach():
 OBSTACLES = {
     "nothing there": ({}, "is not there"),
     "root's home": (
-        {**FINE, "/root/.pyenv/bin/python3.11": Part(0o100755)},
+        {**FINE, "/root/python/bin/python3.11": Part(0o100755)},
         "cannot see /root/",
     ),
     "a home": ({**FINE, "/home/a/lib": Part(0o40755)}, "cannot see /home/a"),
