@@ -86,7 +86,17 @@ def in_force(machine, edition):
 
 
 def owners(machine):
-    listed = machine.run("find", "/var/spool/blockd", "-type", "f", "-printf", "%u:%g %m\\n").stdout
+    listed = machine.run(
+        "find",
+        "/var/spool/blockd",
+        "-type",
+        "f",
+        "-not",
+        "-name",
+        ".lock",
+        "-printf",
+        "%u:%g %m\\n",
+    ).stdout
     return {line for line in listed.splitlines() if "blockd" in line}
 
 

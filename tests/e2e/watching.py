@@ -60,9 +60,14 @@ class Watching(threading.Thread):
             time.sleep(max(due - time.monotonic(), 0))
             self.read()
         deadline = time.monotonic() + LATE
-        while len(self.answered) < len(self.asked) and time.monotonic() < deadline:
+        while self.waiting() and time.monotonic() < deadline:
             time.sleep(0.01)
             self.read()
+
+    def waiting(self):
+        """Tell whether an answer or an echo is due that has not come."""
+        late = any(self.echoed[address] < self.pings for address in OPEN)
+        return late or len(self.answered) < len(self.asked)
 
     def read(self):
         for packet in gateways._waiting(self.names):

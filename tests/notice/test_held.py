@@ -52,7 +52,9 @@ def test_a_damaged_generation_is_told_and_the_one_before_stays(gateway, caplog):
         await held.close()
 
     asyncio.run(run())
-    assert len(caplog.records) == 1, "told once, not for every request"
+    assert [each.levelname for each in caplog.records].count("ERROR") == 1, (
+        "told once, not for every request"
+    )
 
 
 def test_what_could_not_be_opened_is_tried_again_after_a_pause(gateway, monkeypatch, caplog):
@@ -77,4 +79,6 @@ def test_what_could_not_be_opened_is_tried_again_after_a_pause(gateway, monkeypa
         await held.close()
 
     asyncio.run(run())
-    assert len(caplog.records) == 1, "told once, not for every attempt"
+    assert [each.levelname for each in caplog.records].count("ERROR") == 1, (
+        "told once, not for every attempt"
+    )
