@@ -17,15 +17,18 @@ counted and named, and never read as a rule for the whole name. Of an open patte
 
 import re
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any
 
 from blockd.errors import NameFormError
-from blockd.watchlist.formats import addresses, hosts
+from blockd.watchlist.formats import address_columns, addresses, hosts
 from blockd.watchlist.formats.adblock_order import IMPORTANT, Order
+from blockd.watchlist.formats.address_runs import FOUR
 from blockd.watchlist.formats.entry import name_entry
 from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
 from blockd.watchlist.formats.ordinary import END, ordinary
+from blockd.watchlist.formats.pieces import Text
 from blockd.watchlist.model import Parsed, Scope
 
 _COSMETIC = re.compile(r"#@?(?:[?$%]|\$\?|@)?##?[^\s#]|\$@?\$[a-z]|##\^")
@@ -36,6 +39,9 @@ _PORT = re.compile(r"[^/:]+:\d+(?:\D|$)")
 _EXPRESSION = re.compile(r"/.*/(?:\$[^/]*)?", re.DOTALL)
 _DIGITS = "0123456789."
 _MODIFIER = re.compile(r"~?[a-z0-9_-]{1,30}", re.IGNORECASE)
+_ADDRESS = re.compile(rf"\|\|({FOUR})\^", re.ASCII)
+_ADDRESSES = re.compile(rf"(?:\|\|{FOUR}\^{END}){{1,1000}}+", re.ASCII)
+"""Lines of such rules in a row. With a length behind the address it would be one for a path."""
 _NARROW = frozenset({"important", "badfilter", "all"})
 """The modifiers that leave the rule one for the whole name; `all` is what DNS does anyway."""
 
@@ -43,7 +49,7 @@ _BLOCK: Mapping[str, Any] = {}
 _EXCEPTION: Mapping[str, Any] = {"id": "allow", "allow": True, "reason": "an exception of the list"}
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the entries, exceptions and issues of an AdBlock list.
 
     Args:
@@ -52,7 +58,8 @@ def parse(text: str, source: str) -> Parsed:
     """
     feed = Feed(source, "adblock")
     rules = _Rules(feed)
-    feed.read(text, rules.meaning, lambda at: rules.run(text, at))
+    feed.linewise = True
+    feed.read(text, rules.meaning, rules.run)
     rules.order.settle()
     return feed.finished()
 
@@ -64,7 +71,6 @@ class _Rules:
         self._feed = feed
         self._depth = 0
         self.order = Order(feed)
-        self._addresses = addresses.ordinary(r"\|\|", rf"\^{END}")
         feed.shapes = (
             ordinary(r"\|\|", rf"\^{END}"),
             ordinary(r"@@\|\|", rf"\^\|?{END}", changes=_EXCEPTION),
@@ -75,7 +81,13 @@ class _Rules:
         if self._depth:
             return at, False
         end, taken = self._feed.run(text, at)
-        return (end, taken) if end > at else self._addresses.take(self._feed, text, at)
+        run = _ADDRESSES.match(text, at) if end == at else None
+        if run is None:
+            return end, taken
+        listed = address_columns.prefixes(_ADDRESS.findall(run[0]))
+        if listed is not None:
+            self._feed.keep_prefixes(listed, repeat(self._feed.rule, len(listed)))
+        return run.end(), listed is not None
 
     def meaning(self, line: str) -> Found:
         if line.startswith("!"):
@@ -97,6 +109,7 @@ class _Rules:
         if name == "include":
             return Found(unsupported="!#include")
         if name in {"if", "endif"}:
+            self._feed.linewise = False
             self._depth = max(0, self._depth + (1 if name == "if" else -1))
         return NOTHING
 

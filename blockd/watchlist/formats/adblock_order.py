@@ -41,6 +41,7 @@ class Order:
     def settle(self) -> None:
         """Take the rules out that others of the list beat, each with a warning."""
         feed = self._feed
+        feed.linewise = feed.linewise and not (self._off or self._important)
         if self._off:
             feed.withdraw(list(self._switched_off()))
         if any(entry.rule.allow for entry in feed.parsed.names):

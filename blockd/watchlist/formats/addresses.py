@@ -6,19 +6,15 @@ of the two it means is not ours to guess. How wide it may be is the guard's busi
 """
 
 import re
-from collections.abc import Callable
-from functools import partial
-from itertools import repeat
-from typing import NamedTuple
 
 from blockd import prefixes
 from blockd.errors import NameFormError, PrefixFormError
 from blockd.prefixes import WIDTH, Prefix
 from blockd.watchlist.formats import address_runs
-from blockd.watchlist.formats.address_runs import END, OCTET
 from blockd.watchlist.formats.entry import name_entry, shown
 from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
+from blockd.watchlist.formats.pieces import Text
 from blockd.watchlist.model import Parsed, Rule
 
 _COMMENT = re.compile(r"(?:^|\s)[#;].*", re.DOTALL)
@@ -29,49 +25,7 @@ _BARE = re.compile(r"[0-9a-fA-F:./-]+")
 _COLUMNS = re.compile(r"start[\t ]+end[\t ]", re.IGNORECASE)
 
 
-_SHORT = 1000
-"""Characters of a run of IPv4 addresses that may be one of few lines, the families taking turns."""
-
-_NUMBERS = {"": 32, **{str(number): number for number in range(256)}}
-_prefix: Callable[[tuple[int, int, int]], Prefix] = partial(tuple.__new__, Prefix)
-
-
-class Ordinary(NamedTuple):
-    """One shape of line around one IPv4 address or prefix, as `ordinary.Ordinary` is for names."""
-
-    run: re.Pattern[str]
-    one: re.Pattern[str]
-
-    def read(self, text: str) -> list[Prefix] | None:
-        """Return the prefixes of lines of the shape; None: one of them has host bits."""
-        listed, number = [], _NUMBERS
-        for a, b, c, d, length in self.one.findall(text):
-            network = number[a] << 24 | number[b] << 16 | number[c] << 8 | number[d]
-            bits = number[length]
-            if network & (0xFFFFFFFF >> bits):
-                return None
-            listed.append(_prefix((4, network, bits)))
-        return listed
-
-    def take(self, feed: Feed, text: str, at: int) -> tuple[int, bool]:
-        """Take such lines from an offset on, as `feed.Run` does."""
-        found = self.run.match(text, at)
-        if found is None:
-            return at, False
-        listed = self.read(found[0])
-        if listed is None:
-            return found.end(), False  # host bits, which is said line by line
-        feed.keep_prefixes(listed, repeat(feed.rule, len(listed)))
-        return found.end(), True
-
-
-def ordinary(before: str = "", after: str = END) -> Ordinary:
-    """Return the shape of lines with certain texts, regular expressions, around an address."""
-    one = rf"{before}({OCTET})\.({OCTET})\.({OCTET})\.({OCTET})(?:/(3[0-2]|[12]?\d))?{after}"
-    return Ordinary(re.compile(rf"(?:{one}){{1,1000}}", re.ASCII), re.compile(one, re.ASCII))
-
-
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the prefixes and issues of a feed of addresses.
 
     Args:
@@ -79,18 +33,16 @@ def parse(text: str, source: str) -> Parsed:
         source: its path, for the origins and the rule's id.
     """
     feed = Feed(source, "addresses")
-    plain, mixed = ordinary(), address_runs.runs(ranges=True)
+    feed.linewise = True
 
-    def take(at: int) -> tuple[int, bool]:
-        found = plain.run.match(text, at)
-        if found is not None and found.end() - at > _SHORT:
-            return plain.take(feed, text, at)
-        found = mixed.run.match(text, at)
-        held = mixed.read(found[0]) if found else None
-        if found is None or held is None:
-            return (found.end() if found else at), False
-        lines = found[0].count("\n")
-        return found.end(), feed.keep_many(held[0], held[1], lines)
+    def take(text: str, at: int) -> tuple[int, bool]:
+        lines = address_runs.run(text, at)
+        held = address_runs.read(lines) if lines else None
+        if held is None:
+            return at + len(lines), False
+        listed, places = held
+        is_taken = feed.keep_many(listed, feed.rule, places, lines.count("\n"))
+        return at + len(lines), is_taken
 
     return feed.read(text, lambda line: meaning(line, feed.rule), take)
 

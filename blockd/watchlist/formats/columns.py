@@ -29,7 +29,7 @@ _ATTRIBUTES: Mapping[str, str] = {
 _DELIMITERS = ",;\t|"
 _ROWS = 10
 """Rows that are compared with the header."""
-_HEAD, _LONG = 1 << 20, 4096
+HEAD, _LONG = 1 << 20, 4096
 """Characters of a text, and of a line, in which a header is looked for."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}.*)?", re.DOTALL)
@@ -65,7 +65,7 @@ def header(text: str) -> Header | None:
     with as many fields.
     """
     comment, at = "", 0
-    for number, line in enumerate(text[:_HEAD].split("\n"), 1):
+    for number, line in enumerate(text[:HEAD].split("\n"), 1):
         stripped = line.strip("\ufeff \r")
         if stripped.startswith("#"):
             comment, at = stripped.lstrip("# "), number
@@ -86,7 +86,7 @@ def is_table(text: str) -> bool:
 
 def _fits(found: Header, text: str) -> bool:
     """Tell whether one of the first rows has as many fields as the header, or there are none."""
-    lines = text[:_HEAD].split("\n")[found.line :]
+    lines = text[:HEAD].split("\n")[found.line :]
     rows = islice((line for line in lines if line.strip() and line[0] != "#"), _ROWS)
     widths = [len(_fields(row, found.delimiter)) for row in rows]
     return not widths or len(found.columns) in widths

@@ -8,6 +8,8 @@ import codecs
 import re
 import zlib
 
+from blockd.watchlist.formats.pieces import pieces
+
 _HTML = re.compile(
     # Possessive throughout: comments without end must not be tried in every combination.
     r"\s*+(?:<!--(?:(?!-->).)*+-->\s*+)*+<(?:!doctype\s+html|html|head|body|\?xml)\b",
@@ -24,7 +26,17 @@ LARGEST = 1 << 29
 def decode(content: bytes, largest: int = LARGEST) -> tuple[str, list[tuple[int, str]]]:
     """Return the text without a byte order mark, and whole-file problems by line.
 
-    The text is empty where there is a problem. Line 0 is the file as a whole.
+    The text is empty where there is a problem; see `checked`, by which a text is never whole in
+    memory beside its octets.
+    """
+    octets, problems = checked(content, largest)
+    return octets.decode("utf-8-sig"), problems
+
+
+def checked(content: bytes, largest: int = LARGEST) -> tuple[bytes, list[tuple[int, str]]]:
+    """Return the octets of a text, for `Pieces`, and whole-file problems by line.
+
+    There are no octets where there is a problem. Line 0 is the file as a whole.
 
     Args:
         content: the file's content, as it is or compressed with gzip.
@@ -33,28 +45,25 @@ def decode(content: bytes, largest: int = LARGEST) -> tuple[str, list[tuple[int,
     if content.startswith(_GZIP):
         content, problem = _unpacked(content, largest)
         if problem:
-            return "", [(0, problem)]
+            return b"", [(0, problem)]
     if not content:
-        return "", [(0, "is empty; a list without entries is written by a fault, not on purpose")]
+        return b"", [(0, "is empty; a list without entries is written by a fault, not on purpose")]
     if content.startswith(_WIDE):
-        return "", [(1, "is encoded as UTF-16; save it as UTF-8")]
+        return b"", [(1, "is encoded as UTF-16; save it as UTF-8")]
     problems = []
     nul = content.find(b"\0")
     if nul >= 0:
         problems.append((_line(content, nul), "holds a NUL byte: damaged, or not a text file"))
-    text = ""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        byte = content[error.start]
-        sentence = f"byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
-        problems.append((_line(content, error.start), sentence))
+    wrong = -1 if content.isascii() else _not_utf8(content)
+    if wrong >= 0:
+        sentence = f"byte 0x{content[wrong]:02x} is not UTF-8; save the file as UTF-8"
+        problems.append((_line(content, wrong), sentence))
     if _HTML.match(content[:4096].decode("utf-8-sig", "replace")):
-        return "", [(1, "is a web page, not a list: the server sent an error or log-in page")]
+        return b"", [(1, "is a web page, not a list: the server sent an error or log-in page")]
     if not content.endswith(b"\n"):
         line = _line(content, len(content))
         problems.append((line, "is cut off: the last line has no end; write or fetch it again"))
-    return ("", problems) if problems else (text, [])
+    return (b"", problems) if problems else (content, [])
 
 
 def _unpacked(content: bytes, largest: int) -> tuple[bytes, str]:
@@ -81,6 +90,16 @@ def _unpacked(content: bytes, largest: int) -> tuple[bytes, str]:
     except zlib.error:
         return b"", "is damaged: its gzip data fails its checksum; write or fetch it again"
     return b"".join(pieces), ""
+
+
+def _not_utf8(content: bytes) -> int:
+    """Return the offset of the first octet that is no UTF-8; -1: there is none."""
+    for start, piece in pieces(content):
+        try:
+            codecs.utf_8_decode(piece, "strict", True)  # noqa: FBT003 - it knows no keywords
+        except UnicodeDecodeError as error:
+            return start + error.start
+    return -1
 
 
 def _line(content: bytes, offset: int) -> int:

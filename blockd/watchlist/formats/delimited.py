@@ -14,17 +14,20 @@ comments, and so does the header.
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from blockd import prefixes
 from blockd.errors import NameFormError, PrefixFormError
 from blockd.prefixes import Prefix
-from blockd.watchlist.formats import address_runs, addresses, columns
+from blockd.watchlist.formats import addresses, columns
+from blockd.watchlist.formats.address_columns import prefixes as prefixes_of
 from blockd.watchlist.formats.columns import Header
 from blockd.watchlist.formats.entry import name_entry
 from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
 from blockd.watchlist.formats.ordinary import NAME
+from blockd.watchlist.formats.pieces import Text, Window, head
 from blockd.watchlist.model import Parsed, Rule, Scope, Severity
 
 _LONGEST = 32
@@ -33,14 +36,20 @@ _LONGEST = 32
 _MOST_IDLE = 10_000
 """Attributes that are remembered beyond those of entries: bad rows can have new ones each."""
 
+_LONGEST_FIELD = 131_072
+"""Characters of a field, as `csv` has it."""
+
+_MOST = 1000
+"""Rows of one run, as in `ordinary`."""
+
 _FIELDS = r'[^"\n]*+(?:"[^"\n]*+"[^"\n]*+)*+'
-_RUN = re.compile(rf"(?:(?!#|[ \t\r]*+\n){_FIELDS}\n){{1,1000}}")
+_RUN = re.compile(rf"(?:(?!#|[ \t\r]*+\n){_FIELDS}\n){{1,{_MOST}}}")
 """Rows of one line: no comments, no blanks, and as many quotes opened as closed."""
 _PLAIN = re.compile(rf"(?:{NAME}\n)++")
 _NEVER_CLOSED = "a quote is opened and never closed; close it, or write it twice"
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the entries, exceptions and issues of a table.
 
     Args:
@@ -48,120 +57,134 @@ def parse(text: str, source: str) -> Parsed:
         source: its path, for the origins and the rule's id.
     """
     feed = Feed(source, "csv")
-    found = columns.header(text)
+    found = columns.header(head(text, columns.HEAD))
     if found is None:
         feed.parsed.refused = True
         sentence = "has no header that names a column `domain` or `prefix`; write one"
         feed.parsed.note(1, Severity.ERROR, sentence)
         return feed.parsed
-    _Table(feed, text, found).read()
+    _Table(feed, found).read(text)
     return feed.finished()
 
 
 class _Table:
     """One table on its way into a feed."""
 
-    def __init__(self, feed: Feed, text: str, found: Header) -> None:
+    def __init__(self, feed: Feed, found: Header) -> None:
         self._feed = feed
-        self._text = text
+        self._text = ""
+        """The part of the text that is being read."""
         self._header = found
         self._attributes = [
             place for place, meaning in enumerate(found.columns)
             if meaning and place not in found.entries
         ]  # fmt: skip
         self._meanings = [found.columns[place] for place in self._attributes]
-        self._shape = addresses.ordinary(after=r"\n")
-        self._mixed = address_runs.runs(r"\n", ranges=False)
+        self._unquoted = _unquoted(found)
         self._rules: dict[tuple[str, ...], Rule | str] = {}
 
-    def read(self) -> None:
-        text, feed = self._text, self._feed
-        at, singly = 0, 0
-        while at < len(text):
-            run = _RUN.match(text, at) if at >= singly and feed.line >= self._header.line else None
-            if run is not None:
-                singly = run.end()
-                if self._run(run[0]):
-                    at = singly
-                    continue
+    def read(self, text: Text) -> None:
+        feed = self._feed
+        window = Window(text, _MOST)
+        at = singly = 0
+        while True:
+            if at >= window.limit:
+                if not window.move(at):
+                    return
+                self._text = window.text
+                at, singly = 0, max(0, singly - at)
+            if at >= singly and feed.line >= self._header.line:
+                run = self._unquoted.match(self._text, at) or _RUN.match(self._text, at)
+                if run is not None:
+                    singly = run.end()
+                    if self._run(run[0], is_plain=run.re is self._unquoted):
+                        at = singly
+                        continue
             at = self._row(at)
 
-    def _run(self, text: str) -> bool:
-        """Take rows of one line each; False: some have more, or the columns are not understood."""
-        feed, lines = self._feed, text.count("\n")
+    def _run(self, text: str, *, is_plain: bool) -> bool:
+        """Take rows of one line each; False: some have more, or the columns are not understood.
+
+        Args:
+            text: the rows.
+            is_plain: they are `_unquoted`.
+        """
+        feed, delimiter = self._feed, self._header.delimiter
+        if is_plain:
+            width = len(self._header.columns)
+            fields = text.replace("\n", delimiter).split(delimiter)
+            fields.pop()
+            by_column = [fields[place::width] for place in range(width)]
+            if self._at_once(by_column):
+                return True
+        lines = text.count("\n")
         try:
-            rows = list(csv.reader(text.split("\n")[:-1], delimiter=self._header.delimiter))
+            rows = list(csv.reader(text.split("\n")[:-1], delimiter=delimiter))
         except csv.Error:
             return False
         if len(rows) != lines:
             return False  # a quote within a field is no quote, and the pairs were others
-        if not self._at_once(rows):
+        is_even = not is_plain and set(map(len, rows)) == {len(self._header.columns)}
+        if not is_even or not self._at_once(list(zip(*rows, strict=True))):
             for row in rows:
                 feed.line += 1
                 feed.take(self._found(row))
         return True
 
-    def _at_once(self, rows: list[list[str]]) -> bool:
+    def _at_once(self, by_column: Sequence[Sequence[str]]) -> bool:
         """Take rows that list one plain name or address each, or one of each, and no exception."""
         entries, feed = self._header.entries, self._feed
         meanings = [self._header.columns[place] for place in entries]
         is_pair = sorted(meanings) == ["name", "prefix"]
-        if not (len(entries) == 1 or is_pair) or set(map(len, rows)) != {len(self._header.columns)}:
+        if not (len(entries) == 1 or is_pair):
             return False
-        by_column = list(zip(*rows, strict=True))
-        first = feed.line + 1
+        rules = self._rules_of(by_column)
+        if rules is None:
+            return False
+        if is_pair:
+            named, covered = (by_column[entries[meanings.index(m)]] for m in ("name", "prefix"))
+            found = prefixes_of(covered) if _are_plain(named) else None
+            return found is not None and feed.keep_pairs(named, found, rules)
+        listed, meaning = by_column[entries[0]], meanings[0]
+        if meaning != "prefix" and _are_plain(listed):
+            numbers = range(feed.line + 1, feed.line + 1 + len(rules))
+            return feed.keep(listed, Scope.SUBTREE, rules, numbers, len(rules))
+        found = prefixes_of(listed) if meaning != "name" else None
+        if found is None:
+            return meaning == "either" and self._sorted(listed, rules)
+        feed.keep_prefixes(found, rules)
+        return True
+
+    def _rules_of(self, by_column: Sequence[Sequence[str]]) -> list[Rule] | None:
+        """Return the rules of the next rows; None: one of them is an exception, or is wrong."""
+        first, lines = self._feed.line + 1, len(by_column[0])
         kept = [by_column[place] for place in self._attributes]
-        values = list(zip(*kept, strict=True)) if kept else [()] * len(rows)
+        values: Iterable[tuple[str, ...]] = zip(*kept, strict=True) if kept else repeat((), lines)
         rules: list[Rule] = []
         for line, value in enumerate(values, first):
             rule = self._rules.get(value) or self._rule(value, line)
             if isinstance(rule, str) or rule.allow:
-                return False
+                return None
             rules.append(rule)
-        if is_pair:
-            named, covered = (by_column[entries[meanings.index(m)]] for m in ("name", "prefix"))
-            return self._pairs(named, covered, rules)
-        listed, meaning = by_column[entries[0]], meanings[0]
-        joined = "\n".join(listed) + "\n"
-        if meaning != "prefix" and _PLAIN.fullmatch(joined):
-            numbers = range(first, first + len(rows))
-            return feed.keep(listed, Scope.SUBTREE, rules, numbers, len(rows))
-        if meaning != "name" and self._shape.run.fullmatch(joined):
-            found = self._shape.read(joined)
-            if found is not None:
-                feed.keep_prefixes(found, rules)
-                return True
-        return meaning != "name" and self._sorted(listed, rules, names=meaning == "either")
+        return rules
 
-    def _pairs(self, named: Sequence[str], covered: Sequence[str], rules: Sequence[Rule]) -> bool:
-        """Take rows of one plain name and one address each, all of them new."""
-        joined = "\n".join(covered) + "\n"
-        if not self._mixed.run.fullmatch(joined) or not _PLAIN.fullmatch("\n".join(named) + "\n"):
-            return False
-        found = self._mixed.read(joined)
-        return found is not None and self._feed.keep_pairs(named, found[0], rules)
-
-    def _sorted(self, listed: Sequence[str], rules: Sequence[Rule], *, names: bool) -> bool:
-        """Take rows of one plain name or address each, of both families, as they come."""
+    def _sorted(self, listed: Sequence[str], rules: Sequence[Rule]) -> bool:
+        """Take rows of one plain name or address each, as they come."""
         feed, first = self._feed, self._feed.line + 1
         at = [place for place, text in enumerate(listed) if ":" in text or text[-1:].isdigit()]
-        found = None
-        if at:
-            joined = "\n".join([listed[place] for place in at]) + "\n"
-            found = self._mixed.read(joined) if self._mixed.run.fullmatch(joined) else None
-        if found is None or (len(at) < len(listed) and not names):
+        found = prefixes_of([listed[place] for place in at]) if at else None
+        if found is None:
             return False
-        if len(at) < len(listed):
-            held = set(at)
-            others = [place for place in range(len(listed)) if place not in held]
-            named = [listed[place] for place in others]
-            if not _PLAIN.fullmatch("\n".join(named) + "\n") or not feed.keep(
-                named, Scope.SUBTREE, [rules[place] for place in others],
-                [first + place for place in others], len(named),
-            ):  # fmt: skip
-                return False
+        held = set(at)
+        others = [place for place in range(len(listed)) if place not in held]
+        named = [listed[place] for place in others]
+        if not _are_plain(named) or not feed.keep(
+            named, Scope.SUBTREE, [rules[place] for place in others],
+            [first + place for place in others], len(named),
+        ):  # fmt: skip
+            return False
         numbers = [first + place for place in at]
-        feed.keep_prefixes(found[0], [rules[place] for place in at], numbers)
+        feed.keep_prefixes(found, [rules[place] for place in at], numbers)
         return True
 
     def _row(self, at: int) -> int:
@@ -248,6 +271,18 @@ class _Table:
             self._rules.clear()
         self._rules[value] = rule
         return rule
+
+
+def _unquoted(header: Header) -> re.Pattern[str]:
+    """Return what matches rows without quotes in a row, each with as many fields as the header."""
+    # A field that is longer is an error of `csv`; a carriage return may be one or an end.
+    field = rf'[^"\n\r{re.escape(header.delimiter)}]{{0,{_LONGEST_FIELD}}}+'
+    row = re.escape(header.delimiter).join([field] * len(header.columns))
+    return re.compile(rf"(?:(?!#|[ \t]*+\n){row}\n){{1,{_MOST}}}+")
+
+
+def _are_plain(listed: Sequence[str]) -> bool:
+    return _PLAIN.fullmatch("\n".join([*listed, ""])) is not None
 
 
 def _end(text: str, at: int) -> int:

@@ -13,6 +13,7 @@ and named.
 """
 
 import re
+from functools import partial
 from itertools import repeat
 
 from blockd.errors import NameFormError
@@ -25,6 +26,7 @@ from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
 from blockd.watchlist.formats.hosts import SINK
 from blockd.watchlist.formats.ordinary import COMMENTED, NAME, ordinary
+from blockd.watchlist.formats.pieces import Text
 from blockd.watchlist.model import Parsed, Rule, Scope
 
 _COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
@@ -38,7 +40,7 @@ _LED = re.compile(rf"address=/{NAME}/({_V4}){COMMENTED}(?:address=/{NAME}/\1{COM
 _LED_NAME = re.compile(rf"address=/({NAME})/[^\n]*\n")
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the entries, exceptions and issues of a dnsmasq list.
 
     A name that has a line for 0.0.0.0 and one for :: is no duplicate.
@@ -57,12 +59,12 @@ def parse(text: str, source: str) -> Parsed:
         ordinary("(?:server|local)=/", f"/{COMMENTED}", separator="/"),
     )
     answers = Answers(feed)
-    feed.read(text, lambda line: _meaning(line, feed, answers), lambda at: _run(text, at, feed))
+    feed.read(text, lambda line: _meaning(line, feed, answers), partial(_run, feed))
     answers.settle()
     return feed.finished()
 
 
-def _run(text: str, at: int, feed: Feed) -> tuple[int, bool]:
+def _run(feed: Feed, text: str, at: int) -> tuple[int, bool]:
     """Take ordinary lines, those that lead to one IPv4 address among them."""
     end, taken = feed.run(text, at)
     if end > at:

@@ -10,12 +10,13 @@ from blockd.watchlist.formats.entry import name_entry
 from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
 from blockd.watchlist.formats.ordinary import COMMENTED, ordinary
+from blockd.watchlist.formats.pieces import Text
 from blockd.watchlist.model import Parsed, Scope
 
 _COMMENT = re.compile(r"(?:^|\s)[#!].*", re.DOTALL)
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the entries and issues of a domains list.
 
     Args:
@@ -23,6 +24,7 @@ def parse(text: str, source: str) -> Parsed:
         source: its path, for the origins and the rule's id.
     """
     feed = Feed(source, "domains")
+    feed.linewise = True
     feed.shapes = (ordinary("", COMMENTED), ordinary(r"\*\.", COMMENTED, Scope.BELOW))
 
     def meaning(line: str) -> Found:

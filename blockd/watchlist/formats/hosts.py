@@ -12,6 +12,7 @@ from blockd.watchlist.formats.entry import name_entry, shown
 from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
 from blockd.watchlist.formats.ordinary import COMMENTED, ordinary
+from blockd.watchlist.formats.pieces import Text
 from blockd.watchlist.model import Parsed, Rule, Scope
 
 FURNITURE = frozenset({
@@ -27,11 +28,12 @@ ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)(?
 SINK = re.compile(r"0\.0\.0\.0|127(?:\.\d{1,3}){3}|0*(?::0*)*:0*1?")
 """Addresses that lead nowhere, as lists write for "blocked"."""
 
-_USUAL = r"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]++(?!(?i:localhost))"
-_SECOND = r"::1?[ \t]++(?!(?i:localhost))"
+_UNLIKE = "(?!(?i:localhost))"
+_USUAL = rf"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]++{_UNLIKE}"
+_SECOND = rf"::1?[ \t]++{_UNLIKE}"
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the entries and issues of a hosts list; lines of furniture count as comments.
 
     A name that has a line for IPv4 and one for IPv6 is no duplicate.
@@ -41,11 +43,12 @@ def parse(text: str, source: str) -> Parsed:
         source: its path, for the origins and the rule's id.
     """
     feed = Feed(source, "hosts")
+    feed.linewise = True
     feed.shapes = (
         ordinary(_USUAL, rf"{COMMENTED}::1?[ \t]++\1{COMMENTED}", Scope.EXACT, lines=2),
         ordinary(_USUAL, COMMENTED, Scope.EXACT),
         ordinary(_SECOND, COMMENTED, Scope.EXACT, is_second_family=True),
-        ordinary(_USUAL, COMMENTED, Scope.EXACT, separator=" "),
+        ordinary(_USUAL, COMMENTED, Scope.EXACT, separator=" ", unlike=_UNLIKE),
     )
     return feed.read(text, lambda line: meaning(line, feed.rule))
 

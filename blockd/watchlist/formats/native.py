@@ -13,6 +13,7 @@ from blockd.prefixes import WIDTH
 from blockd.terms import Action
 from blockd.watchlist.formats import records, syntax, typed
 from blockd.watchlist.formats.entry import name_entry, shown
+from blockd.watchlist.formats.pieces import Text, whole
 from blockd.watchlist.formats.positions import Path, Positions
 from blockd.watchlist.formats.tables import AllowTable, ListTable, PlatformTable
 from blockd.watchlist.model import NameEntry, Parsed, PrefixEntry, Rule, Scope, Severity
@@ -28,15 +29,16 @@ _OWN = (
 _TABLES = ("list", "platform", "allow")
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the rules, entries and issues of a native list.
 
     Args:
         text: the file's content.
         source: its path, for the origins.
     """
-    reading = syntax.read(text)
-    parsed = Parsed(source=source, feed=False, format="native", lines=text.count("\n"))
+    written = whole(text)
+    reading = syntax.read(written)
+    parsed = Parsed(source=source, feed=False, format="native", lines=written.count("\n"))
     for line, problem in reading.problems:
         parsed.note(line, Severity.ERROR, problem)
     _Document(parsed, Positions(reading.text)).read(reading.document)

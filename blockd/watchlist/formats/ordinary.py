@@ -25,7 +25,7 @@ END = r"[ \t]*+\r?\n"
 COMMENTED = r"(?:[ \t]++#[^\n]*+|[ \t]*+\r?)\n"
 """The same, with or without a comment."""
 
-_MOST = 1000
+MOST = 1000
 """Lines of one run: it bounds what is held besides the result, and what is read again where
 one of them turns out to be too long."""
 
@@ -48,17 +48,21 @@ class Ordinary(NamedTuple):
     """What the names' rule has that the feed's rule has not."""
 
 
-def ordinary(before: str, after: str = END, scope: Scope = Scope.SUBTREE, **more: Any) -> Ordinary:
+def ordinary(
+    before: str, after: str = END, scope: Scope = Scope.SUBTREE, *, unlike: str = "", **more: Any
+) -> Ordinary:
     r"""Return the shape of lines with certain texts around a name.
 
     Args:
         before: a regular expression without groups.
         after: the same, line end included; `\1` is the name.
         scope: what the names cover.
+        unlike: a lookahead before every further name of a line with several.
         more: other fields of `Ordinary`.
     """
     separator = more.get("separator", "")
-    between = r"[ \t]++" if separator == " " else separator
+    # What is no name of the list in front is none behind another one either.
+    between = rf"[ \t]++{unlike}" if separator == " " else separator
     listed = f"{NAME}(?:{between}{NAME})++" if separator else NAME
     one = f"{before}({listed}){after}"
-    return Ordinary(re.compile(f"(?:{one}){{1,{_MOST}}}"), re.compile(one), scope, **more)
+    return Ordinary(re.compile(f"(?:{one}){{1,{MOST}}}"), re.compile(one), scope, **more)

@@ -20,9 +20,10 @@ from blockd.watchlist.formats import (
     unbound,
 )
 from blockd.watchlist.formats import content as contents
+from blockd.watchlist.formats.pieces import Pieces, Text
 from blockd.watchlist.model import Parsed, Severity
 
-FORMATS: Mapping[str, Callable[[str, str], Parsed]] = {
+FORMATS: Mapping[str, Callable[[Text, str], Parsed]] = {
     "native": native.parse,
     "domains": domains.parse,
     "hosts": hosts.parse,
@@ -76,25 +77,56 @@ def parse(content: bytes, source: str, form: str = "") -> Parsed:
         form: one of `FORMATS`; empty: by the name's suffix where that decides (`.toml`, `.csv`,
             `.rpz`), else by what the first hundred lines look like.
     """
-    parsed = _parsed(content, source, form)
+    return _harmless(_parsed(content, source, form))
+
+
+def opened(content: bytes, source: str, form: str = "") -> tuple[str, str]:
+    """Return the text of a list file and its format, as `parse` finds them.
+
+    Both are empty where `parse` refuses the file before it looks at the lines.
+    """
+    text, problems = contents.decode(content)
+    form = "" if problems else form or named(source) or recognise(text)[0]
+    return (text, form) if form in FORMATS else ("", "")
+
+
+def parse_line(line: str, source: str, form: str) -> Parsed:
+    """Return what a line by itself says in a format that is `linewise`.
+
+    Args:
+        line: with its end.
+        source: the path of the file in which it stands.
+        form: one of `FORMATS`.
+    """
+    return _harmless(FORMATS[form](line, source))
+
+
+def harmless(sentence: str) -> str:
+    """Return a sentence about a list as it can be shown: what is quoted may steer no terminal."""
+    if sentence.isprintable():
+        return sentence
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in sentence)
+
+
+def _harmless(parsed: Parsed) -> Parsed:
     for place, issue in enumerate(parsed.issues):
-        if not issue.message.isprintable():  # what a list holds must not steer a terminal
-            message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in issue.message)
-            parsed.issues[place] = msgspec.structs.replace(issue, message=message)
+        if not issue.message.isprintable():
+            parsed.issues[place] = msgspec.structs.replace(issue, message=harmless(issue.message))
     return parsed
 
 
 def _parsed(content: bytes, source: str, form: str) -> Parsed:
     form = form or named(source)
     is_native = form == "native"
-    text, problems = contents.decode(content)
+    octets, problems = contents.checked(content)
     if problems:
         return _refused(source, problems, feed=not is_native)
+    text = Pieces(octets)
     if is_native:
         return native.parse(text, source)
     line = 0
     if not form:
-        form, line = recognise(text)
+        form, line = recognise(text.head(_HEAD))
     if form not in FORMATS:
         return _refused(source, [(line, form)], feed=True)
     parsed = FORMATS[form](text, source)

@@ -12,6 +12,7 @@ from blockd import names
 from blockd.errors import NameFormError, PrefixFormError, RecordFormError
 from blockd.watchlist.formats import rpz_actions, rpz_runs, rpz_triggers, zone
 from blockd.watchlist.formats.entry import shown
+from blockd.watchlist.formats.pieces import Text, Window
 from blockd.watchlist.formats.rpz_actions import ELSEWHERE, ENCODED
 from blockd.watchlist.formats.rpz_entries import Entries, Instead, Objection, Repeated
 from blockd.watchlist.formats.rpz_triggers import NameTrigger
@@ -20,7 +21,7 @@ from blockd.watchlist.model import Parsed, Severity
 _SPECIAL = re.compile(r'[;()"\\]')
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the entries and issues of a response policy zone.
 
     `x` covers only itself, `*.x` only what is below it, and both of one policy the whole
@@ -30,12 +31,19 @@ def parse(text: str, source: str) -> Parsed:
         text: the file's content.
         source: its path, for the origins and the rules' ids.
     """
-    reading = _Reading(text, source)
-    at, number = 0, 1
-    while at < len(text):
-        end = reading.run(at, number) or reading.take(at, number)
-        number += text.count("\n", at, end)
+    reading = _Reading(source)
+    window = Window(text, rpz_runs.MOST_LINES)
+    at, number, is_ended = 0, 1, True
+    while True:
+        if at >= window.limit:
+            if not window.move(at):
+                break
+            at, is_ended = 0, window.text.endswith("\n")
+        part = window.text
+        end = reading.run(part, at, number) or reading.take(part, at, number)
+        number += part.count("\n", at, end)
         at = end
+    reading.parsed.lines = number - is_ended
     reading.entries.finish(reading.parsed)
     return reading.parsed
 
@@ -67,11 +75,9 @@ _FURNITURE = _Wrong("")
 class _Reading:
     """A zone on its way into a `Parsed`."""
 
-    def __init__(self, text: str, source: str) -> None:
-        lines = text.count("\n") + (not text.endswith("\n") if text else 0)
-        self.parsed = Parsed(source=source, feed=True, format="rpz", lines=lines)
+    def __init__(self, source: str) -> None:
+        self.parsed = Parsed(source=source, feed=True, format="rpz")
         self.entries = Entries(source)
-        self._text = text
         self._owner: str | None = None
         """Of the last record; None: it could not be read."""
         self._ttl: int | None = None
@@ -80,27 +86,28 @@ class _Reading:
         self._learnt: dict[str, _Learnt] = {}
         self._last: _Learnt | None = None
         self._slow_until = 0
+        """The line before which none is taken quickly."""
 
-    def run(self, at: int, number: int) -> int:
+    def run(self, text: str, at: int, number: int) -> int:
         """Take lines that are as the last one was; return where they end; 0: there are none."""
         learnt = self._last
-        if learnt is None or at < self._slow_until:
+        if learnt is None or number < self._slow_until:
             return 0
-        block = rpz_runs.block(self._text, at, learnt.pattern)
+        block = rpz_runs.block(text, at, learnt.pattern)
         if not block:
             return 0
         end = at + len(block)
         wires = rpz_runs.wires(block, learnt.behind, learnt.suffix)
         if wires is None or not self.entries.bulk(wires, learnt.outcome, number):
-            self._slow_until = end
+            self._slow_until = number + block.count("\n")
             return 0
         self.parsed.entries += len(wires)
         self._owner = block[block.rfind("\n", 0, -1) + 1 :].split(None, 1)[0]
         return end
 
-    def take(self, at: int, number: int) -> int:
+    def take(self, text: str, at: int, number: int) -> int:
         """Read the record that begins on a line; return where the next one begins."""
-        following = _Following(self._text, at)
+        following = _Following(text, at)
         line = following() or ""
         end = following.at
         try:

@@ -12,12 +12,13 @@ _LABEL = r"(?!xn--)[a-z0-9_]++(?:-++[a-z0-9_]++)*+"
 _NAME = rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*(?<=[a-z])"
 """As `names` knows it when it is canonical as it stands. No final digit: that may be an address."""
 
-_MOST_LINES = 4096
+MOST_LINES = 4096
+"""Lines of one run, more than a record of several lines may have."""
 
 
 def pattern(behind: str) -> re.Pattern[str]:
     """Return what matches lines of a plain name each, followed by one text."""
-    return re.compile(rf"(?:{_NAME}{re.escape(behind)}\r?\n){{1,{_MOST_LINES}}}+")
+    return re.compile(rf"(?:{_NAME}{re.escape(behind)}\r?\n){{1,{MOST_LINES}}}+")
 
 
 def block(text: str, at: int, ordinary: re.Pattern[str]) -> str:

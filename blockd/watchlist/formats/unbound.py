@@ -9,6 +9,7 @@ options are counted and named.
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from itertools import repeat
 
 from blockd.errors import NameFormError, RecordFormError
@@ -20,6 +21,7 @@ from blockd.watchlist.formats.feed import Feed
 from blockd.watchlist.formats.found import NOTHING, Found
 from blockd.watchlist.formats.hosts import SINK
 from blockd.watchlist.formats.ordinary import END, NAME, Ordinary, ordinary
+from blockd.watchlist.formats.pieces import Text
 from blockd.watchlist.model import Parsed, Scope, Severity
 
 ACTIONS: Mapping[str, Action] = {
@@ -47,7 +49,7 @@ _DATA = re.compile(r"(\S+)\s+(?:\d+\s+)?(?:IN\s+)?([A-Za-z][A-Za-z0-9-]*)\s+(\S.
 _NULL = r"(?:\d+ )?(?:IN )?A (?:0\.0\.0\.0|127\.0\.0\.1)"
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: Text, source: str) -> Parsed:
     """Return the entries, exceptions and issues of an Unbound list.
 
     Args:
@@ -57,7 +59,7 @@ def parse(text: str, source: str) -> Parsed:
     feed = Feed(source, "unbound")
     feed.shapes = _shapes()
     configuration = _Configuration(feed)
-    feed.read(text, configuration.meaning, lambda at: _run(text, at, feed))
+    feed.read(text, configuration.meaning, partial(_run, feed))
     configuration.settle()
     return feed.finished()
 
@@ -90,7 +92,7 @@ def _shapes() -> list[Ordinary]:
     return shapes
 
 
-def _run(text: str, at: int, feed: Feed) -> tuple[int, bool]:
+def _run(feed: Feed, text: str, at: int) -> tuple[int, bool]:
     """Take ordinary lines, zones that are redirected to one IPv4 address among them."""
     end, taken = feed.run(text, at)
     if end > at:

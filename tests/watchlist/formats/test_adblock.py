@@ -97,6 +97,7 @@ KINDS = [
     ("-banner-", "pattern"),
     ("ads", "pattern"),
     ("||198.18.^", "part of an address"),
+    ("||198.18.0.0/24^", "path rule"),
     ("||=a.example^", "pattern"),
     ("||198.18.0.1^$badfilter", "modifier $badfilter"),
     ("!#include other.txt", "!#include"),

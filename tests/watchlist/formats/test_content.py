@@ -42,6 +42,8 @@ BAD = [
     (b"a.example\nb", [(2, "is cut off")]),
     (b"a.example\n\0b\n", [(2, "NUL byte")]),
     (b"a\nb\n\xe9\n", [(3, "byte 0xe9 is not UTF-8")]),
+    (b"\xef\xbb\xbf\xe9\n", [(1, "byte 0xe9 is not UTF-8")]),
+    ("é.example\n".encode() * 200_000 + b"\xff\n", [(200_001, "byte 0xff is not UTF-8")]),
     (b"a\n\0\n\xe9", [(2, "NUL byte"), (3, "byte 0xe9"), (3, "is cut off")]),
     (b"\xef\xbb\xbf<!doctype HTML>\n", [(1, "is a web page")]),
     (b"<!-- c -->\n <html>", [(1, "is a web page")]),
@@ -50,7 +52,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("content", "wanted"), BAD)
+@pytest.mark.parametrize(("content", "wanted"), BAD, ids=range(len(BAD)))
 def test_what_cannot_be_a_list_is_told_by_line(content, wanted):
     text, problems = contents.decode(content)
     assert text == ""

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import date
 from unittest import mock
 
@@ -181,3 +182,21 @@ def test_new_rows_of_a_name_and_an_address_are_taken_at_once():
         parsed = table(*lines, header="domain,ip,reference")
     assert (parsed.entries, len(parsed.names), len(parsed.prefixes)) == (2500, 2500, 2500)
     assert accounted(parsed)
+
+
+ODD = st.sampled_from(['"a.example"', "#", "\r", " ", "b" * 131_073])
+CELL = st.sampled_from(["a.example", "b.example", "198.18.0.1", "::1", "allow", "", "x", "1.2"])
+
+
+@given(
+    st.lists(st.lists(NEW.map(lambda new: new[0]) | CELL | ODD, min_size=1, max_size=3)),
+    st.sampled_from(["domain", "domain,reason", "ip,action", "ioc,listed,id", "host,ip,reason"]),
+    st.sampled_from(",;\t|"),
+)
+def test_rows_without_quotes_are_read_as_csv_reads_them(rows, header, delimiter):
+    lines = [delimiter.join(row) for row in rows]
+    written_as = header.replace(",", delimiter)
+    found = table(*lines, header=written_as)
+    with mock.patch.object(delimited, "_unquoted", return_value=re.compile("(?!)")):
+        assert found == table(*lines, header=written_as)
+    assert accounted(found)

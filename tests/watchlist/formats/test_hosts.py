@@ -118,3 +118,12 @@ def test_every_line_is_counted_once(lines):
     parsed = hosts.parse(text, "x")
     assert accounted(parsed)
     assert parsed.lines == text.count("\n")
+
+
+@pytest.mark.parametrize("lines", [1, 3, 50])
+def test_furniture_lists_nothing_wherever_it_stands_in_a_line(lines):
+    text = "".join(
+        f"0.0.0.0 a{n}.example localhost.localdomain b{n}.example\n" for n in range(lines)
+    )
+    listed = [names.to_unicode(entry.name) for entry in hosts.parse(text, "x.hosts").names]
+    assert listed == [f"{side}{n}.example" for n in range(lines) for side in "ab"]
