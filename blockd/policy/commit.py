@@ -4,7 +4,6 @@ Whether it may be put in force is told by the caller's `judge`, between comparin
 which sources it is made of is `publish`'s business.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
@@ -201,8 +200,7 @@ def _revised(unchanged: Unchanged, examined: Examined, today: date) -> _Made | N
         return None
     new = [p for place, p in enumerate(examined.parsed) if place not in examined.known]
     counts = [counted(parsed) for parsed in new]
-    last = unchanged.basis.last(unchanged.places.values())
-    rules = revise(last, new, counts, today)
+    rules = revise(unchanged.last(), new, counts, today)
     return None if rules is None else _Made(unchanged, examined, counts, rules)
 
 
@@ -230,7 +228,7 @@ def _kept(order: Order, made: _Made) -> list[KeptSource]:
 def _record(source: Source, parsed: Parsed) -> SourceRecord:
     return SourceRecord(
         path=source.path,
-        sha256=hashlib.sha256(source.content).hexdigest(),
+        sha256=source.sha256(),
         names=len(parsed.names),
         prefixes=len(parsed.prefixes),
         dropped=parsed.bad,

@@ -16,6 +16,7 @@ from blockd.policy import change, kept, layout, serials
 from blockd.policy import unchanged as unchanging
 from blockd.policy.commit import Look, Order, Outcome, commit
 from blockd.policy.difference import Difference, difference
+from blockd.policy.patching import Patcher
 from blockd.policy.reader import Policy
 from blockd.policy.record import Acceptance, Record
 from blockd.policy.store import Store
@@ -121,11 +122,15 @@ def publish(
         settings = unchanging.settings_of(config, never)
         with _in_force(store) as policy:
             basis = unchanging.basis(store, last, policy, today) if reason in _SHORT else None
+            unchanged = None
+            if basis is not None:
+                patcher = Patcher(store, basis, config.guard, never)
+                unchanged = unchanging.match(basis, sources, settings, patcher.patched)
             return commit(
                 store, last, policy,
                 Order(
                     sources=sources, look=look, inputs=inputs, settings=settings,
-                    unchanged=unchanging.match(basis, sources, settings),
+                    unchanged=unchanged,
                     limits=config.guard, never=never, now=now, reason=reason,
                     judge=judge if reason == "changed" else None,
                 ),

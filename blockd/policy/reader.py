@@ -6,7 +6,7 @@ table of prefixes or ranges is searched is `lookup`'s business, what is not enfo
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -121,15 +121,26 @@ class Policy:
         """
         return self._transaction.get, self._names
 
-    def table(self, name: bytes) -> Table:
-        """Return a table of names, `layout.NAMES` or `layout.SHADOW_NAMES`, as rows."""
-        return Table(self._transaction, self._databases[name])
+    def table(self, name: bytes, moved: Mapping[int, Sequence[int]] | None = None) -> Table:
+        """Return a table of names, `layout.NAMES` or `layout.SHADOW_NAMES`, as rows.
+
+        Args:
+            name: which.
+            moved: where lines stand now, see `relined`.
+        """
+        return Table(self._transaction, self._databases[name], moved)
 
     def prefix_rows(self, name: bytes) -> Iterator[tuple[Prefix, int, int]]:
         """Yield a table of prefixes: each with its rule's number and its line."""
         with self._transaction.cursor(self._databases[name]) as cursor:
             for key, value in cursor.iternext(keys=True, values=True):
                 yield (layout.unpack_prefix(key), *layout.ONE.unpack(value))
+
+    def prefix_row(self, name: bytes, prefix: Prefix) -> tuple[int, int] | None:
+        """Return the number of the rule and the line that a table has for a prefix; None: none."""
+        key = layout.pack_prefix(prefix)
+        value = self._transaction.get(key, db=self._databases[name])
+        return None if value is None else layout.ONE.unpack(value)
 
     def every_rule(self) -> list[Rule]:
         """Return all rules, those that are not enforced behind the others: places are numbers."""

@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
-from typing import cast
+from typing import TypeVar, cast
 
 from msgspec import Struct
 
 from blockd import names as canonical
 from blockd.policy import layout, rows
+from blockd.policy.patch import Patch
 from blockd.policy.reader import Policy
+from blockd.policy.relined import GONE
 from blockd.policy.revised import Revised
 from blockd.policy.table import Table
 from blockd.prefixes import Prefix
@@ -37,6 +39,11 @@ class Last(Struct, frozen=True):
     """What was in force, of all sources; entries of the same rules as above are theirs."""
     shadow: Rivals
     """The same of what was not enforced."""
+    patches: Sequence[Patch] = ()
+    """What has become of those of these sources in which a few lines are others."""
+
+
+_Entry = TypeVar("_Entry", NameEntry, PrefixEntry)
 
 
 class _Unlike(Exception):  # noqa: N818 - never seen outside
@@ -59,7 +66,7 @@ def revise(
     """Return what is in force on a day according to unchanged and changed sources.
 
     Args:
-        last: what is left of the sources that have not changed.
+        last: what is left of the sources that have not changed, or in a few lines.
         changed: the others, guarded; none of all sources has an order against another.
         counts: the rules of each of these, see `compile.counted`.
         today: not before the day of the last compile.
@@ -75,15 +82,16 @@ def revise(
     for rule in kept:
         same.setdefault(rule, rule)
     staying = set(map(id, kept))
+    changed = [*changed, *(patch.read for patch in last.patches)]
     try:
         by_number = _numbered(last.policy.every_rule(), same)
         block = _revised(
             last.policy, (layout.NAMES, layout.PREFIXES), by_number,
-            staying & standing.in_force, last.rivals, changed, standing.in_force,
+            staying & standing.in_force, last.rivals, changed, standing.in_force, last.patches,
         )  # fmt: skip
         idle = _revised(
             last.policy, (layout.SHADOW_NAMES, layout.SHADOW_PREFIXES), by_number,
-            staying & standing.idle, last.shadow, changed, standing.idle,
+            staying & standing.idle, last.shadow, changed, standing.idle, last.patches,
         )  # fmt: skip
     except _Unlike:
         return None
@@ -123,6 +131,7 @@ def _revised(
     rivals: Rivals,
     changed: Sequence[Parsed],
     counting: Collection[int],
+    patches: Sequence[Patch],
 ) -> _Table:
     """Return one kind of rows as it is now.
 
@@ -134,16 +143,23 @@ def _revised(
         rivals: all entries of what had several.
         changed: the changed sources.
         counting: the identities of all rules that count.
+        patches: what has become of sources with a few other lines.
     """
-    table = policy.table(tables[0])
+    moved = _moved(patches, by_number)
+    rivals = _relined(rivals, patches)
+    table = policy.table(tables[0], moved)
     lost = {number for number, rule in enumerate(by_number) if id(rule) not in staying}
     excepting = {number for number, rule in enumerate(by_number) if rule.allow}
-    reached, excepted, uses, size = _scan(table, lost, excepting)
+    reached, excepted, uses, size = _scan(policy.table(tables[0]), lost, excepting)
     entries: dict[bytes, list[NameEntry]] = {name: [] for name in reached}
     for name, several in rivals.names.items():
         left = [entry for entry in several if id(entry.rule) in staying]
         if len(left) < len(several):
             entries[name] = left
+    patched = {id(patch.rule) for patch in patches}
+    for name in {name for patch in patches for name in patch.touched} - entries.keys():
+        before = _before(table, name, by_number, rivals)
+        entries[name] = [e for e in before if e.line != GONE or id(e.rule) not in patched]
     for source in changed:
         for entry in source.names:
             if id(entry.rule) in counting:
@@ -167,7 +183,7 @@ def _revised(
     between = alone.open_paths(now, cast("dict[bytes, NameEntry | Slots]", changes))
     names = Revised(table, by_number, size, changes, several_now)
     prefixes, prefix_rivals = compiling.decided_prefixes(
-        _covered(policy.prefix_rows(tables[1]), by_number, staying, rivals.prefixes)
+        _covered(policy.prefix_rows(tables[1]), by_number, staying, rivals.prefixes, moved)
         + [e for source in changed for e in source.prefixes if id(e.rule) in counting]
     )
     uses.subtract(rows.numbers_in(list(names.before.values())))
@@ -176,6 +192,34 @@ def _revised(
     return _Table(
         names, between, prefixes, Rivals(several_now, prefix_rivals), compiling.ordered(used)
     )
+
+
+def _moved(patches: Iterable[Patch], by_number: Sequence[Rule]) -> dict[int, Sequence[int]]:
+    """Return where the lines of patched sources stand now, by the numbers of their rules."""
+    places = {id(patch.rule): patch.places for patch in patches}
+    return {n: places[id(rule)] for n, rule in enumerate(by_number) if id(rule) in places}
+
+
+def _relined(rivals: Rivals, patches: Sequence[Patch]) -> Rivals:
+    """Return rivals by the lines of now, those of lines that have gone left out."""
+    if not patches:
+        return rivals
+    places = {id(patch.rule): patch.places for patch in patches}
+
+    def relined(entries: Sequence[_Entry]) -> list[_Entry]:
+        lines = [_line_now(entry, places) for entry in entries]
+        return [e._replace(line=n) for e, n in zip(entries, lines, strict=True) if n is not None]
+
+    return Rivals(
+        {name: relined(several) for name, several in rivals.names.items()},
+        {prefix: relined(several) for prefix, several in rivals.prefixes.items()},
+    )
+
+
+def _line_now(entry: NameEntry | PrefixEntry, places: Mapping[int, Sequence[int]]) -> int | None:
+    """Return the line of an entry as it is now; None: it has gone."""
+    now = places.get(id(entry.rule))
+    return entry.line if now is None else now[entry.line] or None
 
 
 def _scan(
@@ -229,12 +273,15 @@ def _covered(
     by_number: Sequence[Rule],
     staying: Collection[int],
     rivals: Mapping[Prefix, list[PrefixEntry]],
+    moved: Mapping[int, Sequence[int]],
 ) -> list[PrefixEntry]:
     """Return the entries of prefixes that unchanged sources have."""
-    found = [
-        PrefixEntry(prefix, by_number[number], line)
-        for prefix, number, line in stored
-        if id(by_number[number]) in staying and prefix not in rivals
-    ]
+    found = []
+    for prefix, number, line in stored:
+        rule = by_number[number]
+        if id(rule) in staying and prefix not in rivals:
+            now = moved[number][line] if number in moved else line
+            if now != GONE or number not in moved:
+                found.append(PrefixEntry(prefix, rule, now))
     found += [e for several in rivals.values() for e in several if id(e.rule) in staying]
     return found

@@ -1,7 +1,7 @@
 """All sources together: each parsed and guarded, and the decision whether they are acceptable.
 
 A refused source refuses the whole change. Reading is `sources`' business; what a guard
-objects to is `guard`'s.
+objects to is `guard`'s, and what that means for a source `refusal`'s.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,11 +16,12 @@ from blockd.errors import GuardError, ListError
 from blockd.watchlist import compile as compiling
 from blockd.watchlist import guard
 from blockd.watchlist.formats import parse
-from blockd.watchlist.guard import Blame, PublicSuffixes, Refusal
 from blockd.watchlist.model import Issue, Parsed
 from blockd.watchlist.never import Exceptions, Never, exceptions
 from blockd.watchlist.override import agreed
+from blockd.watchlist.refusal import Blame, Refusal, judge
 from blockd.watchlist.sources import Source
+from blockd.watchlist.suffixes import PublicSuffixes
 
 Told = Callable[[str, int, int], None]
 """Takes how far the work has come: its kind, what is done of it, and the whole."""
@@ -110,8 +111,8 @@ def examine(
             given[place][1] if place in given else _exceptions(parsed)
             for place, parsed in enumerate(found)
         ]
-    every = _all(excepted)
-    if known is not None and every != _all(known.excepted):
+    every = together(excepted)
+    if known is not None and every != together(known.excepted):
         # An exception decides about the entries of other sources too: these may be others now.
         total = sum(len(sources[place].content) for place in given)
         done = 0
@@ -125,7 +126,7 @@ def examine(
     suffixes = public_suffixes() if new else PublicSuffixes(())
     for place in new:
         found[place] = guard.inspect(found[place], limits, suffixes, never, every)
-    refusals = [guard.judge(found[place], _for(sources[place], limits)) for place in new]
+    refusals = [judge(found[place], limits_for(sources[place], limits)) for place in new]
     issues = [issue for parsed in found for issue in parsed.told()]
     return Examined(
         parsed=tuple(found),
@@ -171,7 +172,8 @@ def _exceptions(parsed: Parsed) -> Exceptions:
     return exceptions([parsed]) if some else guard.NONE
 
 
-def _all(excepted: Iterable[Exceptions]) -> Exceptions:
+def together(excepted: Iterable[Exceptions]) -> Exceptions:
+    """Return the exceptions of several sources."""
     each = list(excepted)
     return Exceptions(
         frozenset().union(*(one.subtrees for one in each)),
@@ -180,7 +182,8 @@ def _all(excepted: Iterable[Exceptions]) -> Exceptions:
     )
 
 
-def _for(source: Source, limits: GuardSection) -> GuardSection:
+def limits_for(source: Source, limits: GuardSection) -> GuardSection:
+    """Return the guard's limits for a source, which may have a budget of its own."""
     if source.budget is None:
         return limits
     return msgspec.structs.replace(limits, budget=source.budget)

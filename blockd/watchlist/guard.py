@@ -1,26 +1,20 @@
-"""Guards against blocking too much: what no list may name, and when a source is refused.
+"""Guards against blocking too much: what speaks against the single entries of a source.
 
-Pure decisions about parsed sources. What stands in a file is the formats' business; limits on
-how much a change adds or removes come with the compiled policy.
+Pure decisions. What stands in a file is the formats' business; whether the whole source is
+accepted is `refusal`'s; limits on how much a change adds or removes come with the compiled policy.
 """
 
-from collections.abc import Iterable
-from enum import StrEnum
-
 import msgspec
-from msgspec import Struct
 
 from blockd import names, prefixes
 from blockd.config import GuardSection
-from blockd.errors import BlockdError, GuardError, ListError, NameFormError
 from blockd.prefixes import Prefix
 from blockd.terms import Required
-from blockd.watchlist.model import Issue, NameEntry, Parsed, PrefixEntry, Rule, Severity
+from blockd.watchlist.model import NameEntry, Parsed, PrefixEntry, Rule, Severity
 from blockd.watchlist.never import Exceptions, Never
+from blockd.watchlist.suffixes import PublicSuffixes
 
 _ROOT = b""
-
-_MOST_SAID = 20  # errors of a source that cannot be a list, in the sentence that refuses it
 
 NOTHING, NONE = Never(), Exceptions()
 
@@ -44,80 +38,6 @@ _SPECIAL = tuple(
         ("64:ff9b::/96", "translated IPv4 (RFC 6052)"),
     )
 )
-
-
-class PublicSuffixes:
-    """Names under which anyone may register: the Public Suffix List, both its sections.
-
-    Matching is on wire names and by set membership alone, since a million names pass here.
-    """
-
-    def __init__(self, rules: Iterable[str]) -> None:
-        """Take the rules of the list's text form; comments and blank lines may be among them.
-
-        The text is public_suffix_list.dat, which the library publicsuffixlist carries.
-        """
-        exact: set[bytes] = {_ROOT}
-        above: set[bytes] = {_ROOT}  # the default rule `*`: every top-level name
-        excepted: set[bytes] = set()
-        for line in rules:
-            rule = line.split(maxsplit=1)[0] if line.strip() else "//"
-            if rule.startswith("//"):
-                continue
-            try:
-                wire = names.parse(rule.removeprefix("!").removeprefix("*."))
-            except NameFormError:
-                continue  # a rule that is no name covers no listed one
-            if rule.startswith("!"):
-                excepted.add(wire)
-                continue
-            exact.add(wire)  # `*.ck` makes `ck` a public suffix too
-            if rule.startswith("*."):
-                above.add(wire)
-        self._exact = frozenset(exact)
-        self._above = frozenset(above)
-        self._excepted = frozenset(excepted)
-
-    def __contains__(self, wire: bytes) -> bool:
-        """Tell whether a wire name is a public suffix, a top-level name or the root."""
-        return (
-            wire in self._exact or wire[1 + wire[0] :] in self._above
-        ) and wire not in self._excepted
-
-    def among(self, entries: Iterable[NameEntry]) -> list[NameEntry]:
-        """Return the entries whose name is a public suffix; a million in a fraction of a second."""
-        exact, above, excepted = self._exact, self._above, self._excepted
-        return [
-            entry
-            for entry in entries
-            if ((name := entry.name) in exact or name[1 + name[0] :] in above)
-            and name not in excepted
-        ]
-
-
-class Blame(StrEnum):
-    """Why a source is refused."""
-
-    LIST = "list"
-    """It has errors, or more bad entries than its budget: exit status 1."""
-    GUARD = "guard"
-    """It names what no list may: exit status 3."""
-
-
-class Refusal(Struct, frozen=True):
-    """The decision not to accept a source."""
-
-    blame: Blame
-    source: str
-    message: str
-    """A sentence, which quotes the first issue."""
-    brief: str
-    """The same without, for whoever has seen the issues."""
-
-    def error(self) -> BlockdError:
-        """Return the error that carries the sentence and the exit status."""
-        kind = GuardError if self.blame is Blame.GUARD else ListError
-        return kind(f"{self.source}: {self.message}")
 
 
 def inspect(
@@ -147,7 +67,7 @@ def inspect(
         *never.names(parsed.names, excepted),
         *never.prefixes(parsed.prefixes, excepted),
     ]
-    silent = [] if parsed.feed else _silent(parsed, limits)
+    silent = [] if parsed.feed else incomplete(parsed, limits)
     if not (bad_names or bad_prefixes or touching or silent):
         return parsed
     objections: list[tuple[NameEntry | PrefixEntry, str]] = [
@@ -188,40 +108,7 @@ def inspect(
     return inspected
 
 
-def judge(parsed: Parsed, limits: GuardSection) -> Refusal | None:
-    """Return why an inspected source is refused; None: it is acceptable.
-
-    A native source may have no error and no objection. A feed may have bad entries, the
-    guard's objections among them, up to the budget's share of its entries, good and bad.
-    """
-    bad, errors = parsed.bad, parsed.counted.get(Severity.ERROR, 0)
-    blame, said, quoted = Blame.LIST, "", ""
-    if parsed.refused:
-        said = "it cannot be a list"
-        kept = [issue for issue in parsed.issues if issue.severity is Severity.ERROR]
-        quoted = "; ".join(map(_at, kept[:_MOST_SAID])) or said
-        quoted += f"; and {errors - _MOST_SAID} more" if errors > _MOST_SAID else ""
-    elif parsed.feed:
-        said, quoted = _over_budget(parsed, bad, limits)
-        lacking = [] if said else _lacking(parsed, limits)
-        if lacking:
-            blame = Blame.GUARD
-            said = (
-                f"the feed says no {' and no '.join(lacking)}, which [guard] require asks for;"
-                " say it in the feed's [[list.source]] table"
-            )
-    elif errors:
-        said, quoted = _counted(parsed, errors, "error", "errors")
-    elif bad:
-        blame = Blame.GUARD
-        one, many = "entry that no list may hold", "entries that no list may hold"
-        said, quoted = _counted(parsed, bad, one, many)
-    if not said:
-        return None
-    return Refusal(blame, parsed.source, f"refused: {quoted or said}", f"refused: {said}")
-
-
-def _silent(parsed: Parsed, limits: GuardSection) -> list[tuple[Rule, list[Required]]]:
+def incomplete(parsed: Parsed, limits: GuardSection) -> list[tuple[Rule, list[Required]]]:
     """Return the rules that leave out what is required, exceptions aside."""
     if not limits.require:
         return []
@@ -234,12 +121,6 @@ def _silent(parsed: Parsed, limits: GuardSection) -> list[tuple[Rule, list[Requi
     ]
 
 
-def _lacking(parsed: Parsed, limits: GuardSection) -> list[Required]:
-    """Return what a feed leaves out; its entries leave with the feed, on no day of their own."""
-    found = {key for _, lacking in _silent(parsed, limits) for key in lacking}
-    return [key for key in limits.require if key in found and key is not Required.EXPIRES]
-
-
 def _count_once(parsed: Parsed, line: int) -> None:
     """Take a line of a feed out of what it is counted as: it is about to be counted again."""
     sort = parsed.mixed.get(line)
@@ -250,17 +131,6 @@ def _count_once(parsed: Parsed, line: int) -> None:
     else:
         parsed.counted[Severity(sort)] -= 1
     parsed.mixed[line] = Severity.GUARD
-
-
-def _over_budget(parsed: Parsed, lines: int, limits: GuardSection) -> tuple[str, str]:
-    """Return why a feed is refused for what it has of good and bad, and the same with a quote."""
-    whole = parsed.entries + lines
-    allowed = limits.budget.of(whole)
-    if lines > allowed:
-        bad = f"{lines} of {whole} entries are bad"
-        rest = f"; a budget of {limits.budget} allows {allowed}: mend them, or raise [guard] budget"
-        return f"{bad}{rest}", f"{bad}, the first {_at(min(parsed.errors()))}{rest}"
-    return "" if parsed.names or parsed.prefixes else "no entry is left of it", ""
 
 
 def _name_objection(wire: bytes) -> str:
@@ -297,15 +167,3 @@ def _prefix_objection(prefix: Prefix, limits: GuardSection) -> str:
     if touched:
         return f"{prefix} holds {touched[1]} addresses, which no list may name; remove it"
     return ""
-
-
-def _counted(parsed: Parsed, count: int, one: str, many: str) -> tuple[str, str]:
-    """Return how many issues there are, and the same with the first of them."""
-    first = _at(min(parsed.errors(), key=lambda issue: (issue.severity, issue)))
-    if count == 1:
-        return f"1 {one}", f"1 {one}, {first}"
-    return f"{count} {many}", f"{count} {many}, the first {first}"
-
-
-def _at(issue: Issue) -> str:
-    return f"at line {issue.origin.line}: {issue.message}" if issue.origin.line else issue.message

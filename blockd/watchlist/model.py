@@ -169,6 +169,8 @@ class Parsed(Struct, kw_only=True):
     """The source as a whole cannot be a list: no budget lets it through."""
     format: str = ""
     """What it was read as, see `formats.FORMATS`; empty when refused before that."""
+    linewise: bool = False
+    """What a line says follows from that line alone, but for repetitions of what stands above."""
     order: int = 0
     """Its place among sources of which the first that says anything counts, from 1, see `zones`;
     0: it has none, and the longest match decides."""
@@ -184,6 +186,8 @@ class Parsed(Struct, kw_only=True):
     """How many of those are kept, by kind."""
     shown_of_all: int = 0
     """And of all kinds, of which a list can have many with many lines each."""
+    omitted: int = 0
+    """Issues that were counted and not kept, whatever became of the counts since."""
 
     @property
     def faults(self) -> int:
@@ -229,6 +233,8 @@ class Parsed(Struct, kw_only=True):
             kept = count <= MOST_ISSUES
         if kept:
             self.issues.append(Issue(Origin(self.source, line), severity, sentence))
+        else:
+            self.omitted += 1
         return sort
 
     def unkept(self) -> Iterator[Issue]:

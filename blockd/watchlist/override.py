@@ -103,7 +103,9 @@ def _changed(parsed: Parsed, changes: list[Change]) -> Parsed:
             for wire, scope, rule, line in listed[at : at + _BATCH]
         ]
     covered[:] = [PrefixEntry(prefix, after[id(rule)], line) for prefix, rule, line in covered]
-    return msgspec.structs.replace(parsed, names=_whole(listed))
+    whole = _whole(listed)
+    linewise = parsed.linewise and len(whole) == len(listed)
+    return msgspec.structs.replace(parsed, names=whole, linewise=linewise)
 
 
 def _attributing(terms: Terms) -> Change | None:

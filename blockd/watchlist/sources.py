@@ -4,6 +4,7 @@ What a file means is the formats' business, whether it is acceptable the guard's
 is read whole or not at all.
 """
 
+import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterable, Sequence
@@ -45,6 +46,10 @@ class Source(Struct, frozen=True):
     """Who vouches for it; None: nobody was asked to."""
     keys: tuple[str, ...] = ()
     """The numbers of the keys that might have."""
+
+    def sha256(self) -> str:
+        """Return the digest of the content, in hexadecimal digits."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def read_all(

@@ -278,8 +278,26 @@ def test_zones_with_an_order_between_them_are_read_together(gateway):
 
 def test_where_most_has_changed_all_is_read(gateway, monkeypatch):
     monkeypatch.setattr("blockd.policy.unchanged._SMALL_NAMES", 0)
+    monkeypatch.setattr("blockd.policy.hunks.MOST", 20)
     gateway.write("large.txt", "m.example\n")
     assert gateway.publish() == ["large.txt", "small.toml"]
+
+
+def test_of_a_source_with_a_few_other_lines_these_alone_are_read(gateway):
+    lines = (gateway.top / "large.txt").read_text().splitlines(keepends=True)
+    gateway.write("large.txt", "".join(["# moved\n", *lines[:7], "new.example\n", *lines[9:]]))
+    assert gateway.publish() == []
+    record = gateway.store.history()[0]
+    assert (record.added, record.removed, record.changed) == (1, 2, 0)
+    assert {Path(source.path).name: source.names for source in record.sources} == {
+        "large.txt": 29, "small.toml": 2,
+    }  # fmt: skip
+    policy = gateway.store.open()
+    try:
+        found = policy.match(b"\3n29\7example")
+        assert (found.line, policy.match(b"\2n7\7example")) == (30, None)
+    finally:
+        policy.close()
 
 
 def test_too_much_is_not_remembered_and_a_full_disk_only_takes_the_memory(gateway, monkeypatch):

@@ -7,8 +7,8 @@ from blockd.config import GuardSection, Share, Terms
 from blockd.errors import GuardError, ListError
 from blockd.terms import ListFormat
 from blockd.watchlist import examine
-from blockd.watchlist.guard import Blame
 from blockd.watchlist.model import Issue, Origin, Severity
+from blockd.watchlist.refusal import Blame
 from blockd.watchlist.sources import Source
 
 GOOD = Source("a.toml", b"[[platform]]\nid = 'p'\ndomains = ['a.example']\n")

@@ -1,42 +1,20 @@
-"""The guard: what no list may name, and which sources are refused."""
+"""The guard: what no list may name."""
 
 import time
-from importlib import resources
 
-import publicsuffixlist
 import pytest
 
 from blockd import names
-from blockd.config import GuardSection, Share, Terms
-from blockd.errors import GuardError, ListError
+from blockd.config import GuardSection
+from blockd.errors import GuardError
 from blockd.terms import Required
 from blockd.watchlist import formats, guard
 from blockd.watchlist.formats import parse
-from blockd.watchlist.guard import Blame
 from blockd.watchlist.model import MOST_ISSUES, NameEntry, Parsed, Rule, Scope, Severity
-from blockd.watchlist.override import agreed
+from blockd.watchlist.refusal import Blame, judge
+from tests.watchlist.lists import native
 
 LIMITS = GuardSection()
-
-
-@pytest.fixture(scope="module")
-def rules():
-    data = resources.files(publicsuffixlist) / "public_suffix_list.dat"
-    return data.read_text("utf-8").splitlines()
-
-
-@pytest.fixture(scope="module")
-def suffixes(rules):
-    return guard.PublicSuffixes(rules)
-
-
-def native(*, domains=(), prefixes=(), table="[[platform]]\nid = 'p'"):
-    lines = [
-        table,
-        f"domains = {list(domains)}" if domains else "",
-        f"prefixes = {list(prefixes)}" if prefixes else "",
-    ]
-    return formats.parse("\n".join([*lines, ""]).encode(), "x.toml")
 
 
 SUFFIXES = [".", "*", "example", "com", "co.uk", "github.io", "*.github.io", "=com", "kobe.jp",
@@ -52,7 +30,7 @@ def test_public_suffixes_and_what_is_above_are_refused(name, suffixes):
     assert issue.severity is Severity.GUARD
     assert issue.origin.line == 3
     assert "list" in issue.message
-    refusal = guard.judge(inspected, LIMITS)
+    refusal = judge(inspected, LIMITS)
     assert refusal.blame is Blame.GUARD
     assert isinstance(refusal.error(), GuardError)
     assert str(refusal.error()).startswith(
@@ -64,7 +42,7 @@ def test_public_suffixes_and_what_is_above_are_refused(name, suffixes):
 def test_names_of_somebodys_own_pass(name, suffixes):
     parsed = native(domains=[name])
     assert guard.inspect(parsed, LIMITS, suffixes) is parsed
-    assert guard.judge(parsed, LIMITS) is None
+    assert judge(parsed, LIMITS) is None
 
 
 def test_exceptions_may_name_what_lists_may_not(suffixes):
@@ -77,15 +55,6 @@ def test_an_exception_for_the_root_would_switch_everything_off(suffixes):
     parsed = native(domains=["*."], table="[[allow]]\nreason = 'x'")
     (issue,) = guard.inspect(parsed, LIMITS, suffixes).issues
     assert (issue.severity, issue.origin.line) == (Severity.GUARD, 3)
-
-
-def test_every_rule_of_the_public_suffix_list_is_judged_as_the_library_does(rules, suffixes):
-    library = publicsuffixlist.PublicSuffixList()
-    asked = {name for line in rules if (name := line.strip().lstrip("!*.")) and line[:2] != "//"}
-    for name in sorted(asked):
-        for text in (name, f"a.{name}", f"b.a.{name}"):
-            wire = names.parse(text)
-            assert (wire in suffixes) == library.is_public(names.to_text(wire)), text
 
 
 PREFIXES = [
@@ -116,7 +85,7 @@ def test_wide_and_special_prefixes_are_refused(prefix, part, suffixes):
     (issue,) = inspected.issues
     assert (issue.severity, issue.origin.line) == (Severity.GUARD, 4)
     assert part in issue.message
-    assert guard.judge(inspected, LIMITS).blame is Blame.GUARD
+    assert judge(inspected, LIMITS).blame is Blame.GUARD
 
 
 @pytest.mark.parametrize(
@@ -154,44 +123,6 @@ def test_a_feed_loses_the_entry_and_the_lines_still_add_up(suffixes):
     assert inspected.entries + inspected.comments + len(inspected.issues) == inspected.lines
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        (99, 1, Share(percent=1), False),
-        (98, 1, Share(percent=1), True),
-        (198, 2, Share(percent=1), False),
-        (10, 1, Share(number=1), False),
-        (10, 2, Share(number=1), True),
-        (10, 1, Share(number=0), True),
-        (0, 1, Share(percent=100), True),
-    ],
-)
-@pytest.mark.parametrize("line", [b"bad%d..example\n", b"toplevel%dx\n"])
-def test_the_budget_of_a_feed(case, line, suffixes):
-    good, bad, budget, refused = case
-    content = b"".join(b"a%d.example\n" % n for n in range(good))
-    content += b"".join(line % n for n in range(bad))
-    limits = GuardSection(budget=budget)
-    parsed = formats.parse(content, "f.txt")
-    refusal = guard.judge(guard.inspect(parsed, limits, suffixes), limits)
-    assert (refusal is not None) == refused
-    if refusal:
-        assert refusal.blame is Blame.LIST
-        assert isinstance(refusal.error(), ListError)
-
-
-def test_objections_are_counted_without_end_and_kept_up_to_a_bound(suffixes):
-    bad, good = 3 * MOST_ISSUES, 5 * MOST_ISSUES
-    content = b"".join(b"toplevel%dx\n" % n for n in range(bad))
-    content += b"".join(b"a%d.example\n" % n for n in range(good))
-    inspected = guard.inspect(formats.parse(content, "f.txt"), LIMITS, suffixes)
-    assert (inspected.entries, inspected.faults, inspected.bad) == (good, bad, bad)
-    assert len(inspected.issues) == MOST_ISSUES
-    refusal = guard.judge(inspected, LIMITS)
-    assert refusal.message.startswith("refused: 3000 of 8000 entries are bad, the first at line 1:")
-    assert refusal.brief.startswith("refused: 3000 of 8000 entries are bad; a budget of 1%")
-
-
 def test_a_line_with_several_faults_counts_once_as_the_gravest(suffixes):
     """Of these lines each lists something, has an issue, and is objected to."""
     content = b"0.0.0.0 com b..example\n0.0.0.0 a.example\n0.0.0.0 a.example co.uk uk\n"
@@ -213,33 +144,6 @@ def test_however_many_names_a_line_has_it_is_one_issue(suffixes):
     assert (inspected.bad, len(inspected.issues), inspected.entries) == (lines, lines, 0)
     assert [issue.origin.line for issue in inspected.issues] == [1, 2, 3]
     assert not inspected.names
-
-
-def test_errors_of_a_native_file_are_all_counted():
-    number = MOST_ISSUES + 7
-    parsed = native(domains=[f"{n}..example" for n in range(number)])
-    assert len(parsed.issues) == MOST_ISSUES
-    assert guard.judge(parsed, LIMITS).message.startswith(f"refused: {number} errors, the first ")
-
-
-def test_a_whole_file_problem_is_refused_whatever_the_budget():
-    limits = GuardSection(budget=Share(percent=100))
-    refusal = guard.judge(formats.parse(b"a.example\nb.exa", "f.txt"), limits)
-    assert refusal.blame is Blame.LIST
-    assert "at line 2: is cut off" in refusal.message
-
-
-def test_errors_of_a_native_file_come_before_the_guards(suffixes):
-    inspected = guard.inspect(native(domains=["com", "b..example", "c..example"]), LIMITS, suffixes)
-    refusal = guard.judge(inspected, LIMITS)
-    assert refusal.blame is Blame.LIST
-    assert refusal.message.startswith("refused: 2 errors, the first at line 3: ")
-
-
-def test_warnings_alone_refuse_nothing(suffixes):
-    parsed = native(domains=["a.example", "a.example"])
-    assert parsed.issues
-    assert guard.judge(guard.inspect(parsed, LIMITS, suffixes), LIMITS) is None
 
 
 def test_many_names_pass_quickly(suffixes):
@@ -285,18 +189,7 @@ def test_a_native_list_says_what_is_required_of_each_platform(
     inspected = guard.inspect(parse(text.encode(), "a.toml"), limits, suffixes)
     found = [str(issue) for issue in inspected.errors()]
     assert len(found) == bool(line)
-    refusal = guard.judge(inspected, limits)
+    refusal = judge(inspected, limits)
     assert (refusal and refusal.blame) == (Blame.GUARD if line else None)
     for said in found:
         assert said.startswith(f"a.toml:{line}: guard: says {lacking}, which [guard] require")
-
-
-def test_a_feed_says_it_by_its_table_or_is_refused_but_needs_no_last_day(suffixes):
-    limits = GuardSection(require=(Required.EXPIRES, Required.AUTHORITY))
-    feed = guard.inspect(parse(b"a.example\nb.example\n", "feed.txt"), limits, suffixes)
-    assert not list(feed.errors())
-    refusal = guard.judge(feed, limits)
-    assert refusal.blame is Blame.GUARD
-    assert "the feed says no authority, which [guard] require asks for" in refusal.message
-    said = agreed(feed, Terms(authority="A"))
-    assert guard.judge(said, limits) is None

@@ -1,0 +1,254 @@
+"""Lists of which a few lines change: what is found out by these lines is what all lines say."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blockd.config import Config, GuardSection, ListSection, NeverItem, Share, SourceSection
+from blockd.policy.patching import Patcher
+from blockd.policy.store import Store
+from blockd.watchlist import examine
+from tests.policy.test_unchanged import outcome_of
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ALL = Share(percent=100)
+GUARD = GuardSection(
+    budget=ALL, max_added=Share(number=1000), max_removed=Share(number=1000),
+    never=(NeverItem.parse("n.never.example"),), shortest_v4=20,
+)  # fmt: skip
+LINES = {
+    "a.txt": [
+        "a.example", "b.a.example", "A.Example", "b.example  # more", "=a.example", "*.a.example",
+        "com", "never.example", "a..b", "", "# comment", "c.example\r", "b\u00fccher.example",
+        "=x.example", "*.x.example", "x.example", ".", "*.", "\u0915\u094d\u200d\u0937.example",
+    ],
+    "b.hosts": [
+        "0.0.0.0 a.example", "0.0.0.0 b.example c.example", "0.0.0.0 d.example", ":: d.example",
+        "0.0.0.0 localhost", "198.18.0.1 e.example", "# comment", "", "0.0.0.0 a.example a..b",
+        "0.0.0.0 never.example", "0.0.0.0", "127.0.0.1 d.example", "0.0.0.0 com a..b",
+        "0.0.0.0 f.example localhost.localdomain", "0.0.0.0 .",
+    ],
+    "c.adblock": [
+        "||a.example^", "||b.a.example^", "@@||b.a.example^", "||c.example^$important", "! comment",
+        "||c.example^", "##.banner", "||d.example^$badfilter", "||d.example^", "!#if x", "!#endif",
+        "||com^", "|e.example^", "@@||a.example^", "||198.18.1.1^", "||*.f.example^", "",
+        "@@||198.18.1.1^",
+    ],
+    "d.ipset": [
+        "198.18.1.0/28", "198.18.1.1", "198.18.1.1-198.18.1.3", "2001:db8::/48", "10.0.0.0/8",
+        "; no", "198.18.0.0/15", "198.18.1.1/24", "", "198.18.2.1", "198.18.2.1/32",
+    ],
+    "e.rpz": ["a.example CNAME .", "b.example CNAME rpz-drop.", "c.example CNAME rpz-passthru."],
+}  # fmt: skip
+HEADS = {
+    "a.txt": ["own.a.example"], "b.hosts": ["0.0.0.0 own.b.example"],
+    "c.adblock": ["||own.c.example^"],
+    "d.ipset": ["198.18.200.0/24"],
+    "e.rpz": ["$TTL 60", "@ SOA a. b. 1 2 3 4 5", "own.e.example CNAME ."],
+}  # fmt: skip
+TERMS = [
+    {}, {"reference": "R"}, {"enforce": False}, {"action": "nodata"}, {"action": "disabled"},
+    {"action": "passthru"}, {"budget": Share(percent=30)}, {"authority": "A", "contact": "C"},
+]  # fmt: skip
+TABLES = [
+    "",
+    "[[platform]]\nid = 'p'\ndomains = ['a.example', '=c.example']\nprefixes = ['198.18.1.1']\n",
+    "[[allow]]\nreason = 'x'\ndomains = ['b.a.example']\nprefixes = ['198.18.1.2']\n",
+    "[[allow]]\nreason = 'y'\ndomains = ['*.a.example', 'n.never.example']\n",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _suffixes_are_read_once():
+    suffixes = examine.public_suffixes()
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(examine, "public_suffixes", lambda: suffixes)
+        yield
+
+
+def lines_of(name):
+    return st.lists(st.sampled_from(LINES[name]), min_size=2, max_size=14)
+
+
+_name = st.sampled_from(list(LINES))
+_begin = st.fixed_dictionaries(
+    {name: st.tuples(lines_of(name), st.sampled_from(TERMS)) for name in LINES}
+)
+_edit = _name.flatmap(
+    lambda name: st.tuples(
+        st.just(name), st.integers(0, 20), st.integers(0, 2),
+        st.lists(st.sampled_from(LINES[name]), max_size=2),
+    )
+)  # fmt: skip
+_steps = st.lists(
+    st.tuples(st.lists(_edit, min_size=1, max_size=3), st.sampled_from(TABLES)),
+    min_size=1,
+    max_size=4,
+)
+
+
+def put(path, lines):
+    path.write_text(
+        "".join(f"{line}\n" for line in [*HEADS.get(path.name, ()), *lines]), newline=""
+    )
+
+
+def agree(top, begin, steps):
+    """Compile all steps the short way and the whole one, and compare all that comes of them."""
+    lists = top / "lists"
+    lists.mkdir()
+    now = {name: list(lines) for name, (lines, _) in begin.items()}
+    for name, lines in now.items():
+        put(lists / name, lines)
+    sources = tuple(
+        SourceSection(path=str(lists / name), **terms) for name, (_, terms) in begin.items()
+    )
+    config = Config(list=ListSection(paths=(str(lists),), source=sources), guard=GUARD)
+    short, whole = Store(top / "short"), Store(top / "whole")
+    for edits, table in [([], TABLES[0]), *steps]:
+        for name, place, gone, came in edits:
+            at = place % (len(now[name]) + 1)
+            now[name][at : at + gone] = came
+            put(lists / name, now[name])
+        (lists / "own.toml").unlink(missing_ok=True)
+        if table:
+            (lists / "own.toml").write_text(table)
+        (whole.state / "recompile").unlink(missing_ok=True)
+        found, wanted = (outcome_of(store, config, NOW, "p") for store in (short, whole))
+        assert found == wanted
+
+
+@settings(max_examples=50)
+@given(_begin, _steps)
+def test_after_a_few_other_lines_all_is_as_if_every_line_were_read(begin, steps):
+    with tempfile.TemporaryDirectory() as scratch:
+        agree(Path(scratch), begin, steps)
+
+
+class Watched:
+    """One list, and whether it was patched."""
+
+    def __init__(self, top, monkeypatch, name):
+        self.path = top / name
+        self.config = Config(list=ListSection(paths=(str(self.path),)), guard=GUARD)
+        self.stores = Store(top / "short"), Store(top / "whole")
+        self.found = []
+        patched = Patcher.patched
+
+        def watching(*given):
+            self.found.append(patched(*given) is not None)
+            return patched(*given)
+
+        monkeypatch.setattr(Patcher, "patched", watching)
+
+    def becomes(self, text):
+        """Compile a text both ways, which must agree; True: by a patch."""
+        self.path.write_text(text, newline="")
+        self.found.clear()
+        (self.stores[1].state / "recompile").unlink(missing_ok=True)
+        short, whole = (outcome_of(store, self.config, NOW, "p") for store in self.stores)
+        assert short == whole
+        return self.found == [True]
+
+
+A, B, C = "a.example\n", "b.example\n", "c.example\n"
+PLAIN = {
+    "a line more at the end": (A + B, A + B + C),
+    "a line more in front": (A + B, C + A + B),
+    "a line less": (A + B + C, A + C),
+    "another line": (A + B, C + B),
+    "a comment more": (A + B, "# new\n" + A + B),
+    "a blank less": (A + "\n" + B, A + B),
+    "a line that is wrong now": (A + B + C, A + "b..example\n" + C),
+    "a line that is right now": (A + "b..example\n" + C, A + B + C),
+    "a repetition further below": (A + B, A + B + A),
+    "the first of two goes": (A + B + A + C, B + A + C),
+    "the second of two goes": (A + B + A + C, A + B + C),
+    "lines change places": (A + B + C, B + A + C),
+    "a public suffix comes": (A + B, A + "com\n" + B),
+    "a public suffix goes": (A + "com\n" + B + "com\n", A + B + "com\n"),
+    "another scope": (A + B, A + "*.b.example\n"),
+    "the same in capitals": (A + B, "A.EXAMPLE\n" + B),
+    "other ends of lines": (A + B, "a.example\r\n" + B),
+    "a byte order mark": (A + B, "\ufeff" + A + C),
+    "the root comes": (A + B, A + ".\n" + B),
+    "the root goes": (A + "*.\n" + B, A + B),
+    "a repetition that no terminal may see": (
+        A + "\u0915\u094d\u200d\u0937.example\n",
+        A + 2 * "\u0915\u094d\u200d\u0937.example\n",
+    ),
+}
+UNCLEAR = {
+    "a repetition above": (A + B, B + A + B),
+    "a name in two scopes": (A + B, A + B + "=a.example\n"),
+    "another format": (A + B, "0.0.0.0 a.example\n0.0.0.0 b.example\n"),
+    "a line that is not text": (A + B, A + "\0\n" + B),
+    "an end that is cut off": (A + B, A + B + "c.exam"),
+    "nothing that is listed": (A, "# none\n"),
+}
+
+
+@pytest.mark.parametrize("what", PLAIN)
+def test_plain_changes_need_no_other_line(tmp_path, monkeypatch, what):
+    watched = Watched(tmp_path, monkeypatch, "list.txt")
+    before, after = PLAIN[what]
+    watched.becomes(before)
+    assert watched.becomes(after)
+    watched.becomes(before)  # on the basis of the patch
+
+
+@pytest.mark.parametrize("what", UNCLEAR)
+def test_what_depends_on_other_lines_reads_them(tmp_path, monkeypatch, what):
+    watched = Watched(tmp_path, monkeypatch, "list.txt")
+    before, after = UNCLEAR[what]
+    watched.becomes(before)
+    assert not watched.becomes(after)
+
+
+@pytest.mark.parametrize("first", ["0.0.0.0", "127.0.0.1", "127.0.0.2"])
+def test_a_host_of_both_families_stays_while_one_of_its_lines_does(tmp_path, monkeypatch, first):
+    watched = Watched(tmp_path, monkeypatch, "list.hosts")
+    lines = ["0.0.0.0 b.example\n", f"{first} d.example\n", ":: d.example\n"]
+    watched.becomes("".join(lines))
+    watched.becomes(lines[0] + lines[2])
+    assert watched.stores[0].history()[0].names == 2
+
+
+def test_an_exception_repeats_no_block(tmp_path, monkeypatch):
+    watched = Watched(tmp_path, monkeypatch, "list.adblock")
+    blocks = "||a.example^\n||b.example^\n||198.18.1.1^\n"
+    watched.becomes(blocks)
+    assert not watched.becomes(f"{blocks}@@||a.example^\n@@||198.18.1.1^\n")
+
+
+def test_where_an_issue_was_not_kept_every_line_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("blockd.watchlist.model.MOST_ISSUES", 3)
+    watched = Watched(tmp_path, monkeypatch, "list.hosts")
+    many = [f"0.0.0.0 n{number}.example\n" for number in range(4)]
+    watched.becomes("".join([*many, "0.0.0.0 com a..b\n", *many]))
+    watched.becomes("".join([*many[:3], "0.0.0.0 com a..b\n", *many]))
+    assert watched.stores[0].history()[0].names == 4
+
+
+def test_a_feed_that_is_over_its_budget_now_is_refused_as_ever(tmp_path, monkeypatch):
+    watched = Watched(tmp_path, monkeypatch, "list.txt")
+    strict = msgspec.structs.replace(GUARD, budget=Share(number=1))
+    watched.config = msgspec.structs.replace(watched.config, guard=strict)
+    watched.becomes(A + B)
+    assert watched.becomes(A + "com\n" + B)
+    assert not watched.becomes(A + "com\nnet\n" + B)
+    assert watched.stores[0].current() == 2
+
+
+def test_without_its_kept_copy_a_source_is_read_whole(tmp_path, monkeypatch):
+    watched = Watched(tmp_path, monkeypatch, "list.txt")
+    watched.becomes(A + B)
+    for store in watched.stores:
+        source = store.source_path(store.history()[0].sources[0].sha256)
+        source.write_bytes(b"damaged")
+    assert not watched.becomes(A + C)
