@@ -15,9 +15,9 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HOT = (
-    "access", "answers", "cache", "clients", "cookies", "counters", "engine", "exchange",
-    "forward", "health", "inflight", "judge", "local", "mmsg", "question", "quick", "reply",
-    "shapes", "udp", "upstreams", "wire",
+    "access", "answers", "cache", "channels", "clients", "cookies", "counters", "engine",
+    "exchange", "forward", "health", "inflight", "judge", "local", "mmsg", "probing", "question",
+    "quick", "reply", "shapes", "shares", "udp", "upstreams", "wire",
 )  # fmt: skip
 """The modules of `blockd.resolver` that each query passes."""
 

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from blockd.config import Config
+from blockd.counting import counted
 from blockd.errors import BlockdError
 from blockd.notice import request
 from blockd.notice.answer import Answer, Answerer
 from blockd.notice.connection import Connection
-from blockd.notice.held import Held
 from blockd.notice.request import Request
 from blockd.notice.room import Limits, Room
 from blockd.policy.store import Store
 from blockd.service import control, faults
+from blockd.service.follow import Follower
 from blockd.service.notify import notify, reloading
 from blockd.service.sockets import BACKLOG, streams
 from blockd.service.watchdog import Watchdog
@@ -68,7 +69,7 @@ class NoticeDaemon:
         self._limits = Limits()
         self._style = resources.files("blockd.notice").joinpath("style.css").read_text("utf-8")
         self._answerer = Answerer(self._style, config.notice.operator)
-        self._held = Held(store)
+        self._follower = Follower(store)
         self._room: Room[Connection] = Room(self._limits)
         self._answered: dict[str, int] = {}
         self._others = 0
@@ -90,8 +91,8 @@ class NoticeDaemon:
                 opened.callback(sock.close)
             controlled = await control.serve(socket_path, self.status)
             opened.callback(controlled.close)
-            opened.push_async_callback(self._held.close)
-            await self._held.newest()
+            opened.push_async_callback(self._follower.close)
+            await self._follower.newest()
             servers: list[asyncio.Server] = []
             for sock in sockets:
                 server = await loop.create_server(self._connection, sock=sock, backlog=_AT_ONCE)
@@ -130,7 +131,7 @@ class NoticeDaemon:
         """Look for new generations until the end; requests do as well."""
         said = ""
         while not self._stop.is_set():
-            await self._held.newest()
+            await self._follower.newest()
             if said != self._summary():
                 said = self._summary()
                 notify(f"STATUS={said}")
@@ -152,7 +153,7 @@ class NoticeDaemon:
 
     async def _judged(self, asked: Request, place: str, date: str) -> Answer:
         name = request.name_of(asked.host)
-        policy = await self._held.newest()
+        policy = await self._follower.newest()
         verdict = policy.match(name) if policy is not None and name is not None else None
         if verdict is None or verdict.rule.allow:
             self._others += 1
@@ -178,20 +179,20 @@ class NoticeDaemon:
         notify("READY=1", f"STATUS={self._summary()}")
 
     def _summary(self) -> str:
-        policy = self._held.policy
+        policy = self._follower.policy
         if policy is None:
             return "no list yet"
-        return f"generation {policy.number}, {len(policy)} names"
+        return f"generation {policy.number}, {counted(len(policy), 'name')}"
 
     def status(self) -> dict[str, Any]:
         """Return the status that the control socket gives."""
-        policy = self._held.policy
+        policy = self._follower.policy
         return {
             "plane": "notice",
             "ready": True,
             "generation": policy.number if policy is not None else None,
             "names": len(policy) if policy is not None else 0,
-            "problem": "; ".join(filter(None, (self._held.problem, self._config_problem))),
+            "problem": "; ".join(filter(None, (self._follower.problem, self._config_problem))),
             "listen": [str(endpoint) for endpoint in self._config.notice.listen],
             "answered": dict(sorted(self._answered.items())),
             "others": self._others,

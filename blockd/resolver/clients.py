@@ -19,6 +19,9 @@ _PREFIX = {4: 3, 16: 7}
 """Octets of the prefix that shares a limit: IPv4 /24, IPv6 /56, what one site usually has."""
 _LOOPBACK = bytes(15) + b"\1"
 
+LOOPBACK: Final = b"\x7f"
+"""What stands for all of loopback: a whole machine may be behind it, and nobody spoofs it."""
+
 
 class Bucket:
     """What a client prefix may still ask in this second; below zero: too much, or nothing."""
@@ -79,13 +82,13 @@ class Clients:
     def admit(self, address: bytes) -> Client:
         """Return the client of an address that is not known yet in this second."""
         permitted = self._access.permits(address)
-        own = unmapped(address)
+        site = site_of(address)
         if not permitted:
             bucket = Bucket(-1)
-        elif own == _LOOPBACK or (len(own) == 4 and own[0] == 127):
-            bucket = Bucket(_NO_LIMIT)  # a whole machine may be behind it, and nobody spoofs it
+        elif site == LOOPBACK:
+            bucket = Bucket(_NO_LIMIT)
         else:
-            bucket = self._bucket(own[: _PREFIX[len(own)]])
+            bucket = self._bucket(site)
         client = Client(bucket, self._most, permitted=permitted)
         if len(self.known) < MOST:
             self.known[address] = client
@@ -107,3 +110,15 @@ class Clients:
             prefix = prefix if len(self._buckets) < MOST else b""
             found = self._buckets.setdefault(prefix, Bucket(self._most))
         return found
+
+
+def site_of(address: bytes) -> bytes:
+    """Return what shares a limit with an address: its prefix, or `LOOPBACK`.
+
+    Args:
+        address: 4 or 16 octets in network order; a mapped IPv4 address counts as that one.
+    """
+    own = unmapped(address)
+    if own == _LOOPBACK or (len(own) == 4 and own[0] == 127):
+        return LOOPBACK
+    return own[: _PREFIX[len(own)]]

@@ -1,8 +1,9 @@
-"""One client's connection over TCP (RFC 7766) or TLS (RFC 7858): what it reads and writes, when.
+"""One client's connection over TCP (RFC 7766) or TLS (RFC 7858): what it reads and asks, when.
 
 Every connection is bounded in what it may keep waiting, unread and open, and takes its turn
-after some queries, so that a slow client and a busy one cost nobody else. How many there may
-be, and how they share the rest of the resolver, is the listener's business (`tcp`).
+after some queries, so that a slow client and a busy one cost nobody else. How replies are written
+is in `outgoing`. How many connections there may be, and how they share the rest of the resolver,
+is the listener's business (`tcp`).
 """
 
 import asyncio
@@ -18,20 +19,15 @@ from blockd.resolver.connections import STRANGERS, Connections, Limits, client_o
 from blockd.resolver.edns import NOTHING, Wanted
 from blockd.resolver.engine import Engine, Reply
 from blockd.resolver.exchange import Waiter
-from blockd.resolver.frames import Frames, framed
+from blockd.resolver.frames import Frames
+from blockd.resolver.outgoing import LOW, Outgoing
+from blockd.resolver.overdue import Due, Waits
 from blockd.resolver.reply import Answer
 from blockd.resolver.tls import Certificate, Session
 from blockd.resolver.wire import Query
 
 BATCH = 64
 """Queries taken from one connection before others have their turn."""
-
-_LONGEST = 30.0
-"""Seconds after which nobody waits for an upstream's answer any more."""
-
-_HIGH, _LOW = 65_536, 16_384
-"""Octets of answers that wait to be read: from the higher on no more queries are taken, until
-there are no more than the lower."""
 
 
 class Listener(Protocol):
@@ -68,18 +64,14 @@ class Connection(asyncio.BufferedProtocol):
         self._session: Session | None = None
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
+        self._outgoing: Outgoing
         self._address = b""
         self._frames = Frames()
-        self._out: list[bytes] = []
-        self._waiting = 0  # octets in _out
         self._in_flight = 0
         self._taking = False
         self._next_turn = False
         self._last = False  # no more queries are read
-        self._quiet_since = self._ending_since = self._loop.time()
-        # A handshake is like a query: once begun it has to become whole.
-        self._cut_since = None if certificate is None else self._quiet_since
-        self._deaf_since: float | None = None
+        self._waits = Waits(self._loop.time(), handshake=certificate is not None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, if there is room."""
@@ -94,9 +86,9 @@ class Connection(asyncio.BufferedProtocol):
         if not listener.began(self, client_of(self._address) if permitted else STRANGERS):
             self._transport.abort()
             return
-        self._transport.set_write_buffer_limits(_HIGH, _LOW)
         if self._certificate is not None:
             self._session = Session(self._certificate.context)
+        self._outgoing = Outgoing(self._transport, self._session, listener.limits.unread)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Forget it, and with it what is known of the client."""
@@ -115,10 +107,10 @@ class Connection(asyncio.BufferedProtocol):
             try:
                 octets = session.receive(octets)
             except ssl.SSLError:
-                self._write(session.outgoing())  # the alert that says why
+                self._outgoing.write(session.outgoing())  # the alert that says why
                 self.end()
                 return
-            self._write(session.outgoing())
+            self._outgoing.write(session.outgoing())
         if self._last:
             return
         self._frames.feed(octets)
@@ -138,25 +130,27 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Take no more queries from a client that does not read."""
-        self._deaf_since = self._loop.time()
+        self._waits.deaf = self._loop.time()
 
     def resume_writing(self) -> None:
         """Go on with a client that has read."""
-        self._deaf_since = None
+        self._waits.deaf = None
         self._take()
 
     def look(self, now: float, patience: float) -> None:
         """End a connection that has had its time."""
-        stall = self._listener.limits.stall
-        if self._transport.is_closing():
-            if now - self._ending_since > stall:
-                self._transport.abort()
-        elif self._deaf_since is not None:
-            if now - self._deaf_since > stall:
-                self._transport.abort()
-        elif self._cut_since is not None and now - self._cut_since > stall:
+        due = self._waits.due(
+            now,
+            closing=self._transport.is_closing(),
+            in_flight=self._in_flight,
+            patience=patience,
+            stall=self._listener.limits.stall,
+        )
+        if due is Due.ABORT:
+            self._transport.abort()
+        elif due is Due.FINISH:
             self.finish()
-        elif now - self._quiet_since > (_LONGEST if self._in_flight else patience):
+        elif due is Due.END:
             self.end()
 
     def finish(self) -> None:
@@ -171,9 +165,9 @@ class Connection(asyncio.BufferedProtocol):
         """Close; what was written still leaves, if it is read soon."""
         if self._transport.is_closing():
             return
-        self._ending_since = self._loop.time()
+        self._waits.ending = self._loop.time()
         if self._session is not None:
-            self._write(self._session.end())
+            self._outgoing.write(self._session.end())
         self._transport.close()
 
     def make_room(self) -> None:
@@ -195,7 +189,7 @@ class Connection(asyncio.BufferedProtocol):
         while (
             taken < BATCH
             and self._in_flight < most
-            and self._deaf_since is None
+            and self._waits.deaf is None
             and not self._transport.is_closing()
         ):
             packet = self._frames.take()
@@ -204,15 +198,15 @@ class Connection(asyncio.BufferedProtocol):
             now = now or listener.before_batch()
             taken += 1
             self._query(packet, now)
-            if self._waiting > _LOW:
-                self._flush()
+            if self._outgoing.waiting > LOW:
+                self._outgoing.flush()
         self._taking = False
         if taken:
-            self._quiet_since = self._loop.time()
-            self._cut_since = None
+            self._waits.quiet = self._loop.time()
+            self._waits.cut = None
             if not self._in_flight:
                 listener.connections.idle(self)
-        self._flush()
+        self._outgoing.flush()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -220,23 +214,23 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport.is_closing():
             return
         whole = self._frames.whole
-        full = self._in_flight >= self._listener.limits.in_flight or self._deaf_since is not None
+        full = self._in_flight >= self._listener.limits.in_flight or self._waits.deaf is not None
         if whole and not full and not self._next_turn:
             self._next_turn = True
             self._loop.call_soon(self._turn)
         if self._last:
-            self._cut_since = None
+            self._waits.cut = None
             if not whole and not self._in_flight:
                 self.end()
         elif whole or full:
-            self._cut_since = None  # it is not the client that is waited for
+            self._waits.cut = None  # it is not the client that is waited for
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
             if not self._frames.cut and (self._session is None or self._session.established):
-                self._cut_since = None
-            elif self._cut_since is None:
-                self._cut_since = self._loop.time()
+                self._waits.cut = None
+            elif self._waits.cut is None:
+                self._waits.cut = self._loop.time()
 
     def _turn(self) -> None:
         self._next_turn = False
@@ -260,7 +254,7 @@ class Connection(asyncio.BufferedProtocol):
         listener.connections.busy(self)
         hasty = engine.hasty(answered, now)
         done = partial(self._answered, wanted)
-        listener.forward(Waiter(answered, done, hasty=hasty, cookie=cookie))
+        listener.forward(Waiter(answered, done, hasty=hasty, cookie=cookie, client=self._address))
 
     def _answered(self, wanted: Wanted, waiter: Waiter, answer: Answer | None, now: float) -> None:
         """Send what an upstream's answer leads to, and take what has waited for it."""
@@ -271,14 +265,15 @@ class Connection(asyncio.BufferedProtocol):
                 waiter.query, answer, now, tcp=True, cookie=waiter.cookie
             )
         if isinstance(found, Query):
-            listener.forward(Waiter(found, waiter.done, cookie=waiter.cookie))
+            again = Waiter(found, waiter.done, cookie=waiter.cookie, client=waiter.client)
+            listener.forward(again)
             return
         self._in_flight -= 1
         if self._transport.is_closing():
             return
         self._send(found, wanted)
         if not self._in_flight:
-            self._quiet_since = now
+            self._waits.quiet = now
             listener.connections.idle(self)
         self._take()
 
@@ -290,33 +285,7 @@ class Connection(asyncio.BufferedProtocol):
         message = reply.message
         if wanted.keepalive:
             message = edns.with_keepalive(message, self._listener.connections.patience())
-        if wanted.padding and self._session is not None:
-            message = edns.padded(message, edns.REPLY_BLOCK)  # RFC 8467 4.1
-        self._out.append(framed(message))
-        self._waiting += len(message)
-
-    def _flush(self) -> None:
-        if not self._out:
-            return
-        octets = b"".join(self._out)
-        self._out.clear()
-        self._waiting = 0
-        if self._transport.is_closing():
-            return
-        if self._session is not None:
-            try:
-                octets = self._session.send(octets)
-            except ssl.SSLError:
-                self._transport.abort()
-                return
-        self._write(octets)
-
-    def _write(self, octets: bytes) -> None:
-        if not octets or self._transport.is_closing():
-            return
-        self._transport.write(octets)
-        if self._transport.get_write_buffer_size() > self._listener.limits.unread:
-            self._transport.abort()
+        self._outgoing.add(message, padded=wanted.padding)
 
 
 def _packed(address: str) -> bytes:

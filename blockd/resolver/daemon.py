@@ -1,7 +1,7 @@
-"""The resolver daemon: composes policy, engine, upstreams and listeners, and lives until a signal.
+"""The resolver daemon: follows the list, serves what the configuration made, ends by a signal.
 
 Reads top to bottom. Start-up errors are raised; after that, errors are logged and nothing
-changes.
+changes. What depends on the configuration is `configured`'s.
 """
 
 import asyncio
@@ -11,30 +11,24 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from hashlib import blake2s
 from pathlib import Path
 from typing import Any
 
-from blockd import names
 from blockd.config import Config
+from blockd.counting import counted
 from blockd.errors import BlockdError, NoPolicyError
+from blockd.policy.reader import Policy
 from blockd.policy.store import Store
-from blockd.prefixes import Prefix
-from blockd.resolver import resolvconf, tls, wire
-from blockd.resolver.clients import Clients
+from blockd.resolver import wire
 from blockd.resolver.collector import Collector
-from blockd.resolver.cookies import Cookies
-from blockd.resolver.engine import Engine, zones
-from blockd.resolver.exchange import Waiter
-from blockd.resolver.follow import Follower
-from blockd.resolver.forward import Forwarder
+from blockd.resolver.configured import DRAIN, Configured, default_upstreams
 from blockd.resolver.listeners import Listeners
-from blockd.resolver.reply import Answer
 from blockd.resolver.sharing import shared_loop
-from blockd.resolver.wire import Query
 from blockd.resolver.workers import SECRET, run_workers, worker_socket
 from blockd.service import control, faults
+from blockd.service.follow import Follower
 from blockd.service.notify import notify, reloading
+from blockd.service.prctl import keep_memory_private
 from blockd.service.sockets import Listening, listening
 from blockd.service.watchdog import Watchdog
 
@@ -43,12 +37,6 @@ LOOK = 0.1
 
 LOOK_BUSY = 0.001
 """The same under load, where each batch asks."""
-
-LOOP = "blockd.internal"
-"""Where probes for loops are asked: a top-level name that ICANN keeps for private use."""
-
-DRAIN = 5.0
-"""Seconds that exchanges in flight get on SIGTERM."""
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +58,9 @@ def start(
     Raises:
         BlockdError: it cannot start; the message says what to mend.
     """
+    keep_memory_private()  # who asks for what stands in it, for a moment
     config = read_config()
-    resolvconf.chosen(config.resolver, _read(resolv_conf))  # wrong, it is said before all else
+    default_upstreams(config.resolver, resolv_conf)  # wrong, it is said before all else
     sockets = listening(config.resolver.listen, config.resolver.listen_tls)
 
     def serve(number: int, secret: bytes) -> None:
@@ -112,30 +101,18 @@ class ResolverDaemon:
             resolv_conf: where upstreams come from when the configuration names none.
             secret: of the server cookies.
         """
-        self._config = self._started = config
+        self._configured = Configured(config, resolv_conf, secret)
+        self._listen = config.resolver.listen, config.resolver.listen_tls
         self._reload = reload
-        self._resolv_conf = resolv_conf
-        self._engine = Engine(config.resolver, None)
-        self._engine.prefetch = self._prefetch
-        # The same for all workers: a probe may come back to any of them.
-        token = blake2s(b"loop", key=secret, digest_size=8).hexdigest()
-        self._engine.loop = names.to_wire(f"{token}.{LOOP}")
-        self._engine.looped = self._in_a_loop
-        self._clients = Clients(
-            _allowed(config), config.resolver.rate_limit, Cookies(secret), time.time
-        )
-        self._certificate = tls.server(config.resolver)
-        self._forwarder: Forwarder
-        self._earlier: list[Forwarder] = []
+        self._engine, self._clients = self._configured.engine, self._configured.clients
         self._listeners = Listeners(
-            self._engine, self._clients, self._forward, self._before_batch, self._certificate
-        )
+            self._engine, self._clients, self._configured.forward, self._before_batch,
+            self._configured.certificate,
+        )  # fmt: skip
         self._looked = 0.0
         self._second = 0
-        self._follower = Follower(store, self._engine, self._listeners.flush, self._tell)
+        self._follower = Follower(store, self._adopt)
         self._config_problem = ""
-        self._restart_problem = ""
-        self._loop_problem = ""
         self._stop = asyncio.Event()
         self._ready = False
 
@@ -146,19 +123,15 @@ class ResolverDaemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reconfigure)
-        with contextlib.ExitStack() as opened:
-            self._forwarder = self._open_upstreams(self._config)
-            opened.callback(self._close)
+        async with contextlib.AsyncExitStack() as opened:
+            opened.push_async_callback(self._follower.close)
+            self._configured.open()
+            opened.callback(self._configured.close)
             server = await control.serve(socket_path, self.status)
             opened.callback(server.close)
             opened.enter_context(Watchdog())
             if await self._first_policy():
                 await self._serve(sockets)
-
-    def _close(self) -> None:
-        for forwarder in (self._forwarder, *self._earlier):
-            forwarder.close()
-        self._follower.close()
 
     async def _first_policy(self) -> bool:
         """Wait for a generation; False when a signal came first."""
@@ -166,7 +139,7 @@ class ResolverDaemon:
             try:
                 self._follower.first()
             except NoPolicyError as error:
-                if self._config.service.start_without_list:
+                if self._configured.config.service.start_without_list:
                     log.warning("%s; forwarding everything until then", error)
                     return True
                 notify(f"STATUS=Waiting: {error}")
@@ -178,17 +151,16 @@ class ResolverDaemon:
     async def _serve(self, sockets: Listening) -> None:
         await self._listeners.open(sockets)
         collector = Collector(time.monotonic())
-        self._follower.begin()
         self._ready = True
-        self._forwarder.probe(self._engine.loop)
+        self._configured.probe()
         notify("READY=1", f"STATUS={self._summary()}")
-        settings = self._config.resolver
-        places = [*settings.listen, *(f"{endpoint} (TLS)" for endpoint in settings.listen_tls)]
+        listen, listen_tls = self._listen
+        places = [*listen, *(f"{endpoint} (TLS)" for endpoint in listen_tls)]
         said = self._summary()
         log.info("serving on %s; %s", ", ".join(map(str, places)), said, extra=self._in_force())
         while not self._stop.is_set():
             self._before_batch()
-            if self._config.resolver.workers > 1:
+            if self._configured.config.resolver.workers > 1:
                 # What a worker was woken for and did not live to read wakes nobody again.
                 self._listeners.look()
             collector.rest(time.monotonic(), self._engine.counters.total())
@@ -201,11 +173,8 @@ class ResolverDaemon:
     async def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN
         # The exchanges are pure and signal nothing.
-        while self._in_flight() and time.monotonic() < deadline:  # noqa: ASYNC110
+        while self._configured.in_flight and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-
-    def _in_flight(self) -> int:
-        return sum(len(forwarder) for forwarder in (self._forwarder, *self._earlier))
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -213,12 +182,6 @@ class ResolverDaemon:
                 await self._stop.wait()
         except TimeoutError:
             return
-
-    def _forward(self, waiter: Waiter) -> None:
-        self._forwarder.forward(waiter)
-
-    def _prefetch(self, query: Query) -> None:
-        self._forward(Waiter(query, _nobody))
 
     def _before_batch(self) -> float:
         """Look for a new generation (one readlink) and a new second, and return the time."""
@@ -231,66 +194,26 @@ class ResolverDaemon:
                 self._clients.tick()
         return now
 
-    def _in_a_loop(self, query: Query) -> None:
-        problem = (
-            f"upstream {self._forwarder.looped(query.name)} sends questions back to this"
-            " resolver: a loop; name another server in [resolver] upstreams"
-        )
-        if problem != self._loop_problem:
-            self._loop_problem = problem
-            log.error("%s", problem)
-
-    def _tell(self) -> None:
-        notify(f"STATUS={self._summary()}")
+    def _adopt(self, policy: Policy) -> None:
+        """Have a generation judge; nobody uses the one before any more."""
+        self._listeners.flush()  # what was judged by the one before is sent first
+        self._engine.adopt(policy)
+        if self._ready:
+            notify(f"STATUS={self._summary()}")
 
     def _reconfigure(self) -> None:
         reloading()
         try:
-            config = self._reload()
-            forwarder = self._open_upstreams(config)
-            try:
-                if self._certificate is not None and config.resolver.listen_tls:
-                    self._certificate.renewed(config.resolver)
-            except BlockdError:
-                forwarder.close()
-                raise
+            self._configured.configure(self._reload())
         except BlockdError as error:
             self._config_problem = str(error)
             log.error(  # noqa: TRY400 - a sentence, not a traceback
                 "nothing changed: %s", error, extra=self._in_force()
             )
         else:
-            # Who waits for the earlier upstreams still gets their answers.
-            earlier, self._forwarder = self._forwarder, forwarder
-            self._earlier.append(earlier)
-            asyncio.get_running_loop().call_later(DRAIN, self._close_earlier)
-            if forwarder.servers != earlier.servers:
-                # Others may say something else, also where resolv.conf alone names them.
-                earlier.retire()
-                self._engine.cache.clear()
-            self._loop_problem = ""
-            forwarder.probe(self._engine.loop)
-            self._engine.configure(config.resolver)
-            self._clients.configure(_allowed(config), config.resolver.rate_limit)
-            self._config = config
             self._config_problem = ""
-            self._restart_problem = _needs_restart(self._started, config)
-            if self._restart_problem:
-                log.warning("%s", self._restart_problem)
             log.info("configuration read again", extra=self._in_force())
         notify("READY=1", f"STATUS={self._summary()}")
-
-    def _close_earlier(self) -> None:
-        if self._earlier:  # else the daemon has ended, and closed them
-            self._earlier.pop(0).close()
-
-    def _open_upstreams(self, config: Config) -> Forwarder:
-        settings = config.resolver
-        text = _read(self._resolv_conf)
-        return Forwarder(
-            resolvconf.chosen(settings, text), zones(settings), settings,
-            self._engine.keep, self._engine.counters.latency,
-        )  # fmt: skip
 
     def _in_force(self) -> dict[str, int | None]:
         """Return what a message carries that is about the generation in force."""
@@ -300,18 +223,16 @@ class ResolverDaemon:
         policy = self._engine.policy
         if policy is None:
             return "no list yet, forwarding everything"
-        return f"generation {policy.number}, {len(policy)} names"
+        return f"generation {policy.number}, {counted(len(policy), 'name')}"
 
     def status(self) -> dict[str, Any]:
         """Return the status that the control socket gives."""
-        self._before_batch()
+        if self._ready:  # before, the first generation is not looked for here
+            self._before_batch()
         policy = self._engine.policy
-        problems = (
-            self._follower.problem,
-            self._config_problem,
-            self._restart_problem,
-            self._loop_problem,
-        )
+        forwarder = self._configured.forwarder
+        listen, listen_tls = self._listen
+        problems = (self._follower.problem, self._config_problem, *self._configured.problems)
         return {
             "plane": "resolver",
             "ready": self._ready,
@@ -319,40 +240,14 @@ class ResolverDaemon:
             "names": len(policy) if policy is not None else 0,
             "problem": "; ".join(filter(None, problems)),
             "compiled": not wire.__file__.endswith(".py"),
-            "listen": [str(endpoint) for endpoint in self._started.resolver.listen],
-            "listen_tls": [str(endpoint) for endpoint in self._started.resolver.listen_tls],
-            "upstreams": self._forwarder.status(),
-            "in_flight": self._in_flight(),
-            "mismatched": self._forwarder.mismatched,
+            "listen": [str(endpoint) for endpoint in listen],
+            "listen_tls": [str(endpoint) for endpoint in listen_tls],
+            "upstreams": forwarder.status(),
+            "in_flight": self._configured.in_flight,
+            "mismatched": forwarder.mismatched,
+            "crowded_out": forwarder.crowded_out,
             "unsent": self._listeners.unsent,
             "cache": {"answers": len(self._engine.cache), "octets": self._engine.cache.octets},
             "latency": self._engine.counters.latency.snapshot(),
             **self._engine.counters.snapshot(),
         }
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
-def _needs_restart(started: Config, now: Config) -> str:
-    """Return which settings have no effect before a restart; empty: all have."""
-    keys = [
-        key
-        for key in ("listen", "listen_tls", "workers")
-        if getattr(started.resolver, key) != getattr(now.resolver, key)
-    ]
-    if not keys:
-        return ""
-    return f"[resolver] {', '.join(keys)} changed: restart the resolver for that"
-
-
-def _allowed(config: Config) -> list[Prefix]:
-    return [network.prefix for network in config.resolver.allow]
-
-
-def _nobody(_waiter: Waiter, _answer: Answer | None, _now: float) -> None:
-    """Take an answer for the cache's sake alone."""

@@ -7,7 +7,9 @@ Rules that hold here:
    that was sent; any other is ignored, and the exchange goes on waiting. Too many of these
    from one upstream look like somebody guessing: its questions go by TCP for a while.
 3. Every exchange ends, with an answer: an upstream's, or a failure of our own.
-4. IDs and channels come from the given source of randomness. IDs are drawn anew for each try;
+4. When all room is taken, a client prefix that holds more than another makes room for it; see
+   `shares`. While there is room, nobody counts who holds what.
+5. IDs and channels come from the given source of randomness. IDs are drawn anew for each try;
    the channel is drawn for each flush, so that a batch leaves by one system call.
 
 Longer than most modules, since it is one state machine.
@@ -20,9 +22,12 @@ from typing import Final
 from blockd.errors import FormError
 from blockd.resolver import question, wire
 from blockd.resolver.answers import EDE_NETWORK, EDE_NO_REACHABLE, extended_error
+from blockd.resolver.channels import Channels
 from blockd.resolver.health import Health, ranked
 from blockd.resolver.inflight import AskByStream, Done, Exchange, Waiter
+from blockd.resolver.probing import Lost, Probes
 from blockd.resolver.reply import Answer, failure, parse_reply
+from blockd.resolver.shares import Shares
 from blockd.terms import Strategy
 
 __all__ = ["AskByStream", "Done", "Exchange", "Exchanges", "Waiter"]
@@ -44,6 +49,9 @@ FAILURE_TTL: Final = 5
 
 MOST_IN_FLIGHT = 20_000
 """Exchanges at once; without a bound, a dead upstream would let queries eat the memory."""
+CROWDED = MOST_IN_FLIGHT // 4
+"""From so many on it is kept whose each is, until there are half as many: an account that is begun
+anew reads all of them, which takes ten milliseconds."""
 MOST_WAITERS = 1_000
 """Clients that wait for one question; who comes later asks again, and finds it in the cache."""
 
@@ -51,7 +59,6 @@ DEADLINE = sum(PATIENCE)
 """Seconds from a question to its answer, or to the failure."""
 
 _PARALLEL: Final = 3  # upstreams asked at once by the strategy `parallel`
-_POOL: Final = 256  # IDs drawn at a time
 
 
 class Exchanges:
@@ -79,34 +86,32 @@ class Exchanges:
         """
         self.health = [Health() for _ in by_stream]
         self.mismatched = 0
+        self.crowded_out = 0
+        """Questions that were refused, or given up for others, for want of room."""
+        self.displaced: list[Done] = []
+        """Who is to be told that its question made room; the shell empties it."""
         self.outbox: list[list[bytes]] = [[] for _ in by_stream]
-        """Datagrams to send to each upstream, all on `channel`; the shell empties it."""
+        """Datagrams to send to each upstream, all on the current channel; the shell empties it."""
         self.streams: list[AskByStream] = []
         """What to ask by stream; the shell empties it."""
-        self.channel = 0
-        self.resting = -1
-        """The channel on which nothing is sent, so that it can get another source port."""
+        self.channels = Channels(len(by_stream), channels, random_bits)
         self._by_stream = tuple(by_stream)
-        self._channel_bits = channels.bit_length() - 1
         self._random_bits = random_bits
         self._strategy = strategy
         self._random_case = random_case
         self._client_subnet = client_subnet
         self._by_question: dict[bytes, Exchange] = {}
-        self._pending: list[list[dict[int, Exchange]]] = [
-            [{} for _ in range(channels)] for _ in by_stream
-        ]
+        self._shares: Shares | None = None
+        """Whose these are, while it is crowded."""
+        self._roomy = CROWDED if self.health else 0
+        """With so many in flight, a new one is to be asked whether there is room for it."""
         self._due: Sequence[deque[tuple[float, bytes]]] = [deque() for _ in PATIENCE]
         """When the tries of each number run out, by question: most are over by then, and what
         they held is not to be held for so long."""
         self._early: deque[tuple[float, Exchange]] = deque()
         self._resigning: deque[tuple[float, Exchange]] = deque()
-        self._ids: list[int] = []
         self._order: list[int] = list(range(len(self.health)))
-        self._probes: list[int] = []
-        self._probed: dict[int, tuple[dict[int, Exchange], int, bytes, float]] = {}
-        """The last question that each silent upstream lost the race for: where its reply would
-        come, its ID, question and time."""
+        self._probes = Probes()
 
     def __len__(self) -> int:
         """Return the number of questions in flight."""
@@ -115,7 +120,8 @@ class Exchanges:
     def ask(self, waiter: Waiter, now: float) -> Done | None:
         """Start an exchange, or join the one for the same question.
 
-        When too many are in flight the answer is a failure at once.
+        When too many are in flight, one that has less claim is `displaced`, or the answer is a
+        failure at once.
         """
         query = waiter.query
         exchange = self._by_question.get(query.key)
@@ -131,10 +137,10 @@ class Exchanges:
             self._hurry(exchange, waiter, now)
             return None
         exchange = Exchange(query, [waiter], now)
-        if len(self._by_question) >= MOST_IN_FLIGHT or not self.health:
-            text = "too many questions are waiting" if self.health else "no upstream"
-            # Not to be kept: it says something of us, and nothing of the name.
-            return Done(exchange, exchange.waiters, _failed(text, lifetime=0))
+        if len(self._by_question) >= self._roomy:
+            refusal = self._admit(exchange, now)
+            if refusal is not None:
+                return Done(exchange, exchange.waiters, refusal)
         self._by_question[query.key] = exchange
         if self._random_case:
             exchange.question = question.in_random_case(query.question, self._random_bits)
@@ -146,23 +152,24 @@ class Exchanges:
 
     def idle(self, upstream: int, channel: int) -> bool:
         """Tell whether no reply is awaited, and nothing is to be sent, on a channel."""
-        return not self._pending[upstream][channel] and not self.outbox[upstream]
+        return not self.channels.pending[upstream][channel] and not self.outbox[upstream]
 
     def turn(self, now: float) -> None:
         """Draw another channel, and look who is to be asked first; after each flush."""
-        self.channel = self._random_bits(self._channel_bits) if self._channel_bits else 0
-        if self.channel == self.resting:
-            self.channel = (self.channel + 1) % (1 << self._channel_bits)
+        self.channels.turn()
         if len(self.health) > 1:
-            self._order = self._ranked(now)
+            self._probes.look(self.health, now)
+            self._order = ranked(self.health, self._strategy, self._random_bits)
 
     def received(self, upstream: int, channel: int, packet: bytes, now: float) -> Done | None:
         """Take a datagram from an upstream; None when it ends no exchange."""
-        pending = self._pending[upstream][channel]
+        pending = self.channels.pending[upstream][channel]
         number = packet[0] << 8 | packet[1] if len(packet) >= 12 else -1
         exchange = pending.get(number)
         if exchange is None or not self._answers(exchange, upstream, packet):
-            if self._is_back(upstream, pending, number, packet, now):
+            asked_at = self._probes.late(upstream, pending, number, packet, exact=self._random_case)
+            if asked_at is not None:
+                self.health[upstream].replied(now - asked_at)
                 return None
             self.mismatched += 1
             if self.health[upstream].odd(now):
@@ -206,7 +213,7 @@ class Exchanges:
         """
         found: list[Done] = []
         bit = 1 << upstream
-        for exchange in dict.fromkeys(self._pending[upstream][channel].values()):
+        for exchange in dict.fromkeys(self.channels.pending[upstream][channel].values()):
             exchange.network = True
             if exchange.outstanding & bit:
                 self.health[upstream].refused(now, exchange.query.key)
@@ -256,6 +263,27 @@ class Exchanges:
                     found.append(done)
         return found
 
+    def _admit(self, exchange: Exchange, now: float) -> Answer | None:
+        """Have room for one more where it is crowded; returns the failure if there is none."""
+        if not self.health:
+            return _failed("no upstream", lifetime=0)
+        shares = self._shares
+        if shares is None:
+            shares = self._shares = Shares(self._by_question.values())
+            self._roomy = CROWDED // 2
+        if len(self._by_question) >= MOST_IN_FLIGHT:
+            self.crowded_out += 1
+            # Not to be kept: it says something of us, and nothing of the name.
+            failed = _failed("too many questions are waiting", lifetime=0)
+            going = shares.gives_way(exchange.waiters[0].client, now)
+            if going is None:
+                return failed
+            done = self._done(going, failed, now)
+            done.answer = failed
+            self.displaced.append(done)
+        shares.add(exchange)
+        return None
+
     def _round(self, exchange: Exchange, now: float) -> None:
         """Make a try: ask whoever is first in order and was not asked yet."""
         place = exchange.tries
@@ -272,9 +300,9 @@ class Exchanges:
                 self._send(exchange, upstream, now)
         else:
             self._send(exchange, fresh[0], now)
-        while self._probes:
+        while self._probes.due:
             # A silent upstream is tried with a question that somebody else answers.
-            upstream = self._probes.pop()
+            upstream = self._probes.due.pop()
             if self.health[upstream].silent and not exchange.asked >> upstream & 1:
                 self._send(exchange, upstream, now)
 
@@ -285,10 +313,8 @@ class Exchanges:
         if self._by_stream[upstream] or now < health.suspected_until:
             self._by_tcp(exchange, upstream)
             return
-        pending = self._pending[upstream][self.channel]
-        number = self._number()
-        while number in pending:
-            number = self._number()
+        pending = self.channels.leaving[upstream]
+        number = self.channels.unused(pending)
         pending[number] = exchange
         exchange.outstanding |= 1 << upstream
         exchange.keys.append((upstream, pending, number, now))
@@ -296,7 +322,7 @@ class Exchanges:
 
     def _by_tcp(self, exchange: Exchange, upstream: int) -> None:
         exchange.streaming |= 1 << upstream
-        message = self._message(exchange, upstream, self._number())
+        message = self._message(exchange, upstream, self.channels.draw())
         self.streams.append(AskByStream(exchange, upstream, message))
 
     def _message(self, exchange: Exchange, upstream: int, number: int) -> bytes:
@@ -315,12 +341,6 @@ class Exchanges:
         if waiter.hasty and not exchange.hasty:
             exchange.hasty = True
             self._early.append((now + EARLY, exchange))
-
-    def _number(self) -> int:
-        if not self._ids:
-            drawn = self._random_bits(16 * _POOL).to_bytes(2 * _POOL, "big")
-            self._ids = list(memoryview(drawn).cast("H"))
-        return self._ids.pop()
 
     def _judge(self, exchange: Exchange, upstream: int, packet: bytes, now: float) -> Done | None:
         try:
@@ -371,6 +391,8 @@ class Exchanges:
         """Tell who waits that it failed; the tries go on, for the upstreams may be back."""
         exchange.resigned = True
         waiters, exchange.waiters = exchange.waiters, []
+        if self._shares is not None:
+            self._shares.abandon(exchange)
         # Not to be kept: the end will be, whatever it is.
         return Done(exchange, waiters, self._failure(exchange, 0))
 
@@ -386,48 +408,34 @@ class Exchanges:
                 del pending[number]
                 self.health[upstream].given_up(now)
                 if self.health[upstream].silent:
-                    self._probed[upstream] = (pending, number, exchange.question, exchange.sent_at)
+                    lost = Lost(pending, number, exchange.question, exchange.sent_at)
+                    self._probes.lost(upstream, lost)
         exchange.keys.clear()
         del self._by_question[exchange.query.key]
+        if self._shares is not None:
+            self._left(exchange, self._shares)
         if answer.failed and not answer.lifetime:
             answer = answer.changed(lifetime=FAILURE_TTL)
         # Nothing of who waited is held for as long as its time would have run.
         waiters, exchange.waiters = exchange.waiters, []
         return Done(exchange, waiters, answer)
 
-    def _is_back(
-        self, upstream: int, pending: dict[int, Exchange], number: int, packet: bytes, now: float
-    ) -> bool:
-        """Take a silent upstream's late reply: it is back, although another one was faster."""
-        probed = self._probed.get(upstream)
-        if (
-            probed is None
-            or probed[0] is not pending
-            or probed[1] != number
-            or not question.answered(packet, probed[2], exact=self._random_case)
-        ):
-            return False
-        del self._probed[upstream]
-        self.health[upstream].replied(now - probed[3])
-        return True
+    def _left(self, exchange: Exchange, shares: Shares) -> None:
+        """Take that a question is over; with few left, forget whose they are."""
+        shares.remove(exchange)
+        if len(self._by_question) < CROWDED // 2:
+            self._shares = None
+            self._roomy = CROWDED
 
     def _move(self, upstream: int) -> None:
         """Somebody is guessing: ask by TCP what this upstream has not answered yet."""
-        for pending in self._pending[upstream]:
+        for pending in self.channels.pending[upstream]:
             moved = dict.fromkeys(pending.values())
             pending.clear()
             for exchange in moved:
                 exchange.outstanding &= ~(1 << upstream)
                 if not exchange.streaming >> upstream & 1:
                     self._by_tcp(exchange, upstream)
-
-    def _ranked(self, now: float) -> list[int]:
-        """Return the upstreams, the first to be asked first; silent ones last."""
-        health = self.health
-        places = range(len(health))
-        # Kept until a question comes that can go there: a probe is told of once.
-        self._probes += [u for u in places if u not in self._probes and health[u].wants_probe(now)]
-        return ranked(health, self._strategy, self._random_bits)
 
 
 def _failed(text: str, code: int = EDE_NO_REACHABLE, lifetime: int = FAILURE_TTL) -> Answer:

@@ -77,6 +77,11 @@ class Forwarder:
         """Replies that answered nothing that was asked."""
         return sum(each.exchanges.mismatched for each in self._all())
 
+    @property
+    def crowded_out(self) -> int:
+        """Questions that were refused, or given up for others, for want of room."""
+        return sum(each.exchanges.crowded_out for each in self._all())
+
     def status(self) -> list[dict[str, object]]:
         """Return what is known of each upstream, for a status."""
         found = self.default.status()

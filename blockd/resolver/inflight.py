@@ -13,7 +13,7 @@ from blockd.resolver.wire import Query
 class Waiter:
     """A query that waits for its answer, and who takes it."""
 
-    __slots__ = ("cookie", "done", "hasty", "origin", "query")
+    __slots__ = ("client", "cookie", "done", "hasty", "origin", "query")
 
     def __init__(
         self,
@@ -23,6 +23,7 @@ class Waiter:
         hasty: bool = False,
         cookie: bytes = b"",
         origin: tuple[bytes, bytes] | None = None,
+        client: bytes = b"",
     ) -> None:
         self.query = query
         self.done = done
@@ -34,6 +35,8 @@ class Waiter:
         """The server cookie for this client."""
         self.origin = origin
         """The way back, if it is a datagram's: see `mmsg.Datagrams.whence`."""
+        self.client = client
+        """The address that asks, in network order; empty: nobody's, asked ahead for the cache."""
 
 
 class Exchange:

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from blockd.resolver import edns
 from blockd.resolver.collector import untie
 from blockd.resolver.frames import Frames, framed
+from blockd.resolver.inflight import Exchange
 from blockd.resolver.tls import Session
 
 CERTIFICATE = "its certificate is not good"
@@ -31,17 +32,27 @@ class Owner(Protocol):
 class Ask:
     """A question that waits for its reply."""
 
-    __slots__ = ("again", "deadline", "done", "message", "over", "sent_at")
+    __slots__ = ("again", "deadline", "done", "exchange", "message", "over", "sent_at")
 
     def __init__(
-        self, message: bytes, done: Callable[[bytes | None], None], deadline: float
+        self,
+        message: bytes,
+        done: Callable[[bytes | None], None],
+        deadline: float,
+        exchange: Exchange | None = None,
     ) -> None:
         self.message = message
         self.done = done
         self.deadline = deadline
+        self.exchange = exchange
         self.sent_at = 0.0
         self.again = False
         self.over = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to come of it: it, and what it is part of, may be over."""
+        return not (self.over or (self.exchange is not None and self.exchange.over))
 
     def end(self, packet: bytes | None) -> None:
         """Hand over the reply, or that there is none; the first time counts."""

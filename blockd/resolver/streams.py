@@ -7,14 +7,16 @@ question goes where, and what its reply is worth, is `exchange`'s business.
 import asyncio
 import logging
 import ssl
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from blockd.config import Upstream
 from blockd.errors import ConfigError
+from blockd.resolver.inflight import Exchange
 from blockd.resolver.link import CERTIFICATE, Ask, Link
+from blockd.resolver.shares import site_of_question
 from blockd.resolver.tls import Session, client_context
+from blockd.resolver.turns import Turns
 
 TICK = 0.1
 """Seconds between looks at what is overdue."""
@@ -31,8 +33,9 @@ class Patience(NamedTuple):
     """Without a question, after which the connection is closed (RFC 7766 6.2.3)."""
     in_flight: int = 512
     """Questions at once on a connection; further ones wait."""
-    waiting: int = 2000
-    """Questions that wait; further ones fail at once."""
+    waiting: int = 40_000
+    """Questions that wait; further ones fail at once. More than can be in flight (`exchange`), for
+    what is over leaves by and by."""
 
 
 class Stream:
@@ -72,7 +75,7 @@ class Stream:
                 ) from None
         self._session: ssl.SSLSession | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Ask] = deque()
+        self._waiting: Turns[Ask] = Turns()
         self._link: Link | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._sending = False
@@ -86,20 +89,27 @@ class Stream:
         message: bytes,
         done: Callable[[bytes | None], None],
         patience: float | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
         """Ask; `done` is called later with the reply under the message's own ID, or with None.
+
+        What cannot go at once waits, and the prefixes of those who ask take turns.
 
         Args:
             message: a query of at most 65,535 octets. Over TLS it is padded (RFC 8467 4.1).
             done: called once, never from within `ask`, and not at all after `close`.
             patience: seconds that it may take, where that is less than usual.
+            exchange: what it is part of; once that is over, `done` need not be called.
         """
         now = self._used_at = self._loop.time()
-        ask = Ask(message, done, now + min(patience or self._patience.reply, self._patience.reply))
+        deadline = now + min(patience or self._patience.reply, self._patience.reply)
+        ask = Ask(message, done, deadline, exchange)
+        if len(self._waiting) >= self._patience.waiting:
+            self._waiting.keep(_wanted)
         if self._closed or len(self._waiting) >= self._patience.waiting:
             self._loop.call_soon(self._fail, ask)
             return
-        self._waiting.append(ask)
+        self._waiting.add(ask, site_of_question(exchange))
         self._pump_soon()
         if not self._ticking:
             self._ticking = True
@@ -108,7 +118,7 @@ class Stream:
     def close(self) -> None:
         """Close the connection; who still waits is not called any more."""
         self._closed = True
-        self._waiting.clear()
+        self._waiting = Turns()
         if self._timer is not None:
             self._timer.cancel()
         self._drop()
@@ -133,7 +143,7 @@ class Stream:
         once, twice = ([a for a in pending if a.again is again] for again in (False, True))
         for ask in once:
             ask.again = True
-        self._waiting.extendleft(reversed(once))
+        self._waiting.go_ahead(once)
         for ask in twice:
             ask.end(None)
         self._pump_soon()
@@ -148,7 +158,7 @@ class Stream:
         if why != self.problem and why.startswith(CERTIFICATE):
             log.warning("upstream %s: %s", self.upstream, why)
         self.problem = why
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self._waiting = self._waiting, Turns()
         for ask in waiting:
             self._fail(ask)
 
@@ -168,9 +178,8 @@ class Stream:
         elif link.usable:
             room = self._patience.in_flight - len(link.asked)
             asks: list[Ask] = []
-            while self._waiting and len(asks) < room:
-                ask = self._waiting.popleft()
-                if not ask.over:
+            while len(asks) < room and (ask := self._waiting.next()) is not None:
+                if ask.wanted:
                     asks.append(ask)
             link.send(asks)
 
@@ -215,8 +224,7 @@ class Stream:
         for ask in tuple(self._waiting):
             if ask.deadline <= now:
                 ask.end(None)
-        while self._waiting and self._waiting[0].over:
-            self._waiting.popleft()
+        self._waiting.keep(_wanted)
         opening = link is not None and link is self._link and not link.usable
         if opening and now - self._opened_at > patience.reply:
             self._drop()
@@ -243,3 +251,7 @@ class Stream:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, self._tick)
+
+
+def _wanted(ask: Ask) -> bool:
+    return ask.wanted

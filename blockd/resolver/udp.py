@@ -150,7 +150,9 @@ class UdpListener:
             return answered
         origin = self._datagrams.whence(place)
         hasty = engine.hasty(answered, now)
-        self._forward(Waiter(answered, self._done, hasty=hasty, cookie=cookie, origin=origin))
+        self._forward(
+            Waiter(answered, self._done, hasty=hasty, cookie=cookie, origin=origin, client=address)
+        )
         return None
 
     def _finish(self, waiter: Waiter, answer: Answer | None, now: float) -> None:
@@ -158,7 +160,10 @@ class UdpListener:
         found = self._engine.finish(waiter.query, answer, now, cookie=waiter.cookie)
         origin = waiter.origin
         if isinstance(found, Query):
-            self._forward(Waiter(found, self._done, cookie=waiter.cookie, origin=origin))
+            again = Waiter(
+                found, self._done, cookie=waiter.cookie, origin=origin, client=waiter.client
+            )
+            self._forward(again)
         elif found is not None and origin is not None:
             found.count()
             if not self._late:

@@ -166,7 +166,7 @@ class Upstreams:
         """Send what the exchanges want sent, and turn to another channel."""
         self._flushing = False
         exchanges = self.exchanges
-        channel = exchanges.channel
+        channel = exchanges.channels.current
         for number, messages in enumerate(exchanges.outbox):
             if messages:
                 sock = self._sockets[number][channel]
@@ -182,8 +182,12 @@ class Upstreams:
                 took = partial(self._by_stream, exchange, upstream)
                 # One deadline a question, whatever ways it goes.
                 left = exchange.started + DEADLINE - time.monotonic()
-                self._streams[upstream].ask(message, took, max(left, TICK))
+                self._streams[upstream].ask(message, took, max(left, TICK), exchange)
         exchanges.turn(time.monotonic())
+        if exchanges.displaced:
+            displaced, exchanges.displaced = exchanges.displaced, []
+            for done in displaced:
+                self._finish(done, time.monotonic())
 
     def _by_stream(self, exchange: Exchange, upstream: int, packet: bytes | None) -> None:
         now = time.monotonic()
@@ -221,12 +225,12 @@ class Upstreams:
 
     def _renew(self) -> None:
         """Give the channel that has rested another source port, and let the next one rest."""
-        resting = self.exchanges.resting
+        resting = self.exchanges.channels.resting
         for number, channels in enumerate(self._sockets):
             if channels and resting >= 0 and self.exchanges.idle(number, resting):
                 self._shut(channels[resting])
                 channels[resting] = self._open(number, resting)
-        self.exchanges.resting = (resting + 1) % CHANNELS
+        self.exchanges.channels.resting = (resting + 1) % CHANNELS
 
 
 def _not_kept(_query: Query, _answer: Answer, _now: float) -> None:

@@ -16,7 +16,7 @@ from typing import NoReturn
 from blockd.errors import BlockdError
 from blockd.service import watchdog
 from blockd.service.notify import notify
-from blockd.service.parent import end_with
+from blockd.service.prctl import end_with
 
 AGAIN, LONGEST_AGAIN = 0.2, 10.0
 """Seconds until a worker that died is started again; doubled while it does not live long."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from blockd.service.parent import end_with
+from blockd.service.prctl import end_with
 
 _STARTED = 5.0  # seconds within which a status of its own says that a daemon cannot start
 _AGAIN = 1.0  # seconds before a crashed daemon is started again

@@ -1,7 +1,8 @@
 """Faults of blockd's own as they are logged: where they come from, without what they speak of.
 
 The text of an error may hold what somebody asked for, and so may what asyncio names with it. For
-the daemons that are asked; errors that blockd expects have sentences, and are not spoken of here.
+the daemons that are asked by name: resolver, notices and pages. What the others log of a fault may
+quote the list, which is no secret. Errors that blockd expects have sentences of their own.
 """
 
 import asyncio
@@ -25,7 +26,13 @@ def without_texts(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
         _log.error("%s: %s", context["message"], getattr(error, "strerror", None) or "no reason")
 
 
-def say(error: Exception) -> None:
-    """Log the kind of an error and the lines of the program that it went through."""
+def say(error: Exception, what: str = "") -> None:
+    """Log the kind of an error and the lines of the program that it went through.
+
+    Args:
+        error: what went wrong.
+        what: what came of it; empty: it is said elsewhere.
+    """
     lines = "".join(traceback.format_tb(error.__traceback__)).rstrip()
-    _log.error("%s, which is a fault of blockd's:\n%s", type(error).__name__, lines)
+    told = f"{what}: " if what else ""
+    _log.error("%s%s, which is a fault of blockd's:\n%s", told, type(error).__name__, lines)

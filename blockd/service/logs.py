@@ -12,6 +12,11 @@ from blockd.service import journal
 
 PROGRAM = "blockd"
 
+PERSON = {"reader": "person"}
+JOURNAL = {"reader": "journal"}
+"""In the `extra` of what only one of the two is told: the journal is searched, and holds every
+platform; somebody who sits at a terminal reads, and gets the first ones and a number."""
+
 
 class _PriorityFormatter(logging.Formatter):
     """sd-daemon(3): a line that starts with <N> carries priority N."""
@@ -32,7 +37,9 @@ def configure(name: str) -> None:
         stream.setFormatter(_PriorityFormatter("%(message)s"))
         chosen = journal.JournalHandler(PROGRAM, otherwise=stream)
         chosen.setFormatter(logging.Formatter("%(message)s"))
+        chosen.addFilter(lambda record: getattr(record, "reader", "journal") == "journal")
     else:
+        stream.addFilter(lambda record: getattr(record, "reader", "person") == "person")
         stream.setFormatter(logging.Formatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[chosen], force=True)
     for loud in ("pyroute2", "asyncio"):

@@ -5,6 +5,7 @@ Inherited ones win. Errors say which address, why, and what to do about it.
 
 import contextlib
 import errno
+import logging
 import os
 import socket
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from typing import NamedTuple
 
 from blockd.config import Endpoint
 from blockd.errors import ConfigError
+from blockd.service.addresses import lacking
+
+log = logging.getLogger("blockd.sockets")
 
 _FIRST = 3  # SD_LISTEN_FDS_START
 BACKLOG = 1024
@@ -65,6 +69,8 @@ def streams(endpoints: Sequence[Endpoint], key: str, unit: str) -> list[socket.s
 def _opened(
     wanted: Sequence[tuple[Endpoint, socket.SocketKind]], key: str, unit: str
 ) -> list[socket.socket]:
+    for lack in lacking((endpoint for endpoint, _ in wanted), key):
+        log.warning("%s; %s", lack.what, lack.remedy)
     inherited = _inherited()
     if not inherited:
         with contextlib.ExitStack() as on_failure:

@@ -16,6 +16,7 @@ from aiohttp import web
 from blockd.config import Config, Endpoint
 from blockd.errors import BlockdError, ConfigError
 from blockd.policy.store import Store
+from blockd.service import faults
 from blockd.service.notify import notify, reloading
 from blockd.service.standing import Standing
 from blockd.service.watchdog import Watchdog
@@ -65,6 +66,7 @@ class WebDaemon:
     async def run(self) -> None:
         """See `run` of this module."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(faults.without_texts)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reconfigure)

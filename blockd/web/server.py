@@ -4,13 +4,13 @@ Read-only: nothing but GET and HEAD is routed. Nobody's address is logged.
 """
 
 import ipaddress
-import logging
 from collections.abc import Awaitable, Callable
 from importlib import resources
 
 from aiohttp import web
 
 from blockd.hypertext.language import LANGUAGES, chosen
+from blockd.service import faults
 from blockd.service.standing import Standing, unready
 from blockd.web import exposition, metrics
 from blockd.web.site import LONGEST, Asked, Site
@@ -28,8 +28,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-
-log = logging.getLogger(__name__)
 
 
 def application(look: Look, site: Site) -> web.Application:
@@ -112,8 +110,9 @@ async def _guarded(
             answer = web.Response(status=raised.status, text=f"{raised.status} {raised.reason}\n")
             if isinstance(raised, web.HTTPMethodNotAllowed):
                 answer.headers["Allow"] = ", ".join(sorted(raised.allowed_methods))
-        except Exception:
-            log.exception("%s could not be shown", request.path)
+        except Exception as error:  # noqa: BLE001 - one request must not end the others
+            # Somebody may have searched for a name, which the error's text would quote.
+            faults.say(error, f"{request.path} could not be shown")
             answer = web.Response(status=500, text="blockd could not show this; its log says why\n")
     answer.headers.update(HEADERS)
     return answer

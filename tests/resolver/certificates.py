@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+NAME = "dns.example"
+"""Whom the certificate of the tests' servers is for."""
+
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 

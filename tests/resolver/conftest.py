@@ -1,4 +1,4 @@
-"""Shared by the resolver's tests: compiled policies, and queries that are parsed already."""
+"""Shared by the resolver's tests: compiled policies, parsed queries, and a certificate."""
 
 import gc
 import json
@@ -17,6 +17,7 @@ from blockd.watchlist import formats
 from blockd.watchlist.compile import compile_rules
 from tests.lists import HEAD, allow, platform
 from tests.resolver import messages
+from tests.resolver.certificates import NAME, Authority
 
 RULES = (
     HEAD
@@ -75,6 +76,16 @@ def make_policy(policy_of):
         return policy_of(f'[[platform]]\nid = "x"\ndomains = {list(domains)}\n{said}')
 
     return make
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def leaf(authority):
+    return authority.sign(NAME)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Dialogues with upstreams, as tables of events and commands; and that every exchange ends.
 
 A line reads `event -> command`; `-` is no command. Events:
-    ask [other|upper|do|old] [hasty]  a client asks
+    ask [other|upper|do|old] [hasty] [@N]  a client asks, of the prefix 198.18.N.0/24
     reply [to N] [WHAT]...       a datagram comes for the last one sent, or for the Nth
     stream [N] WHAT              a stream brought something for the last `stream` command
     icmp N                       the network refuses what went to upstream N
@@ -113,10 +113,16 @@ class Play:
             return found.due(self.now)
         command = None
         if verb == "ask":
-            hasty = "hasty" in words
-            asked = parse_query(query(**ASKED["".join(word for word in words if word != "hasty")]))
-            command = found.ask(Waiter(asked, self.took, hasty=hasty), self.now)
-        elif verb == "reply":
+            what = "".join(word for word in words if word != "hasty" and word[0] != "@")
+            site = next((int(word[1:]) for word in words if word[0] == "@"), 0)
+            waiter = Waiter(
+                parse_query(query(**ASKED[what])), self.took, hasty="hasty" in words,
+                client=bytes((198, 18, site, 1)),
+            )  # fmt: skip
+            command = found.ask(waiter, self.now)
+            displaced, found.displaced = found.displaced, []
+            return [*displaced, *([command] if command is not None else [])]
+        if verb == "reply":
             upstream, channel, message = (
                 self.sent[int(words[1])] if "to" in words else self.sent[-1]
             )
@@ -145,7 +151,7 @@ class Play:
         shown = []
         for upstream, outbox in enumerate(self.exchanges.outbox):
             for message in outbox:
-                self.sent.append((upstream, self.exchanges.channel, message))
+                self.sent.append((upstream, self.exchanges.channels.current, message))
                 shown.append(f"send {upstream}" + ("" if message[11] else " plain"))
             outbox.clear()
         for command in self.exchanges.streams:
@@ -808,11 +814,11 @@ def test_an_id_that_is_used_again_is_the_later_questions():
 @pytest.mark.parametrize("resting", range(CHANNELS))
 def test_nothing_is_sent_on_a_channel_that_rests(resting):
     stage = Play("u", random_bits=drawn())
-    stage.exchanges.resting = resting
+    stage.exchanges.channels.resting = resting
     seen = set()
     for _ in range(100):
         stage.exchanges.turn(stage.now)
-        seen.add(stage.exchanges.channel)
+        seen.add(stage.exchanges.channels.current)
     assert seen == set(range(CHANNELS)) - {resting}
 
 
@@ -827,15 +833,92 @@ def test_a_channel_is_idle_when_nothing_is_awaited_there():
     assert stage.exchanges.idle(0, 0)
 
 
-def test_exchanges_and_waiters_are_bounded(monkeypatch):
+CROWDS = {
+    "one prefix changes places with itself alone, once the first try is over": [
+        "ask @1 -> send 0", "ask other @1 -> send 0", "ask do @1 -> done SERVFAIL 22",
+        "wait 0.6 -> -", "ask do @1 -> done SERVFAIL 22",
+        "wait 0.11 -> send 1, send 1", "ask do @1 -> send 0, done SERVFAIL 22",
+        "reply to 0 -> -", "reply to 1 -> done NOERROR", "reply -> done NOERROR",
+    ],
+    "who holds more makes room for who holds less, and by its latest": [
+        "ask @1 -> send 0", "ask other @1 -> send 0", "ask do @2 -> send 0, done SERVFAIL 22",
+        "reply to 1 -> -", "reply to 0 -> done NOERROR", "reply to 2 -> done NOERROR",
+    ],
+    "or by its oldest where that was not answered in time": [
+        "ask @1 -> send 0", "wait 0.3 -> -", "ask other @1 -> send 0", "wait 0.5 -> send 1",
+        "ask do @2 -> send 0, done SERVFAIL 22", "reply to 0 -> -", "reply to 1 -> done NOERROR",
+    ],
+    "where each holds one, whose first try is over makes room": [
+        "ask @1 -> send 0", "ask other @2 -> send 0", "ask do @3 -> done SERVFAIL 22",
+        "wait 0.71 -> send 1, send 1", "ask do @3 -> send 0, done SERVFAIL 22",
+        "reply to 0 -> -", "reply to 1 -> done NOERROR", "reply to 4 -> done NOERROR",
+    ],
+    "who joins a question goes with it": [
+        "ask @1 -> send 0", "ask other @1 -> send 0", "ask other @2 -> -",
+        "ask do @3 -> send 0, done SERVFAIL 22 x2", "wait 0.71 -> send 1, send 1",
+        "ask other @2 -> send 0, done SERVFAIL 22",
+    ],
+    "what is asked again after it made room is another question": [
+        "ask @1 -> send 0", "wait 0.3 -> -", "ask other @1 -> send 0",
+        "ask do @2 -> send 0, done SERVFAIL 22", "wait 0.2 -> -", "reply to 0 -> done NOERROR",
+        "ask other @1 -> send 0", "wait 0.19 -> -", "wait 0.02 -> -",
+        "wait 0.3 -> send 1", "wait 0.2 -> send 1",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", CROWDS.values(), ids=CROWDS)
+def test_who_makes_room_where_there_is_none(lines, monkeypatch):
     monkeypatch.setattr(exchanges, "MOST_IN_FLIGHT", 2)
+    monkeypatch.setattr(exchanges, "CROWDED", 2)
+    stage = play(lines)
+    failures = [answer for _, answer in stage.answered if answer.failed]
+    # Such a failure says nothing of the name, so that it is not kept.
+    assert {answer.lifetime for answer in failures} == {0}
+    assert stage.exchanges.crowded_out == sum("SERVFAIL" in line for line in lines)
+
+
+def test_what_nobody_waits_for_any_more_makes_room_first(monkeypatch):
+    monkeypatch.setattr(exchanges, "MOST_IN_FLIGHT", 3)
+    monkeypatch.setattr(exchanges, "CROWDED", 2)
+    stage = Play("u")
+    (health,) = stage.exchanges.health
+    health.failures, health.questions, health.failing_since = 5, 5, stage.now - 10
+    go_on(stage, [
+        "ask @1 -> send 0", "wait 0.5 -> -", "ask other @2 -> send 0", "ask do @2 -> send 0",
+        "wait 0.25 -> send 0", "wait 0.26 -> done SERVFAIL 22",
+        "ask old @2 -> send 0, done SERVFAIL 22 x0", "ask @2 -> done SERVFAIL 22",
+    ])  # fmt: skip
+
+
+def test_nobody_counts_while_there_is_room(monkeypatch):
+    monkeypatch.setattr(exchanges, "CROWDED", 4)
+    monkeypatch.setattr(exchanges, "MOST_IN_FLIGHT", 8)
+    stage = Play("u")
+
+    def counted():
+        return stage.exchanges._shares is not None
+
+    asked = [f"ask {which} @1" for which in ("", "other", "do", "old")]
+    for event in asked:
+        stage.perform(event)
+        assert not counted()
+    stage.exchanges.ask(Waiter(parse_query(query("more.example")), stage.took), stage.now)
+    assert counted()
+    stage.flushed()
+    for number, left in enumerate(range(4, -1, -1)):
+        stage.perform(f"reply to {number}")
+        assert len(stage.exchanges) == left
+        assert counted() == (left >= 2)
+
+
+def test_waiters_are_bounded(monkeypatch):
     monkeypatch.setattr(exchanges, "MOST_WAITERS", 2)
     stage = play([
-        "ask -> send 0", "ask other -> send 0", "ask do -> done SERVFAIL 22", "ask -> -",
-        "ask -> done SERVFAIL 22", "reply to 0 -> done NOERROR x2", "ask do -> send 0",
+        "ask -> send 0", "ask -> -", "ask -> done SERVFAIL 22", "reply -> done NOERROR x2",
+        "ask -> send 0",
     ])  # fmt: skip
-    # Such a failure says nothing of the name, so that it is not kept.
-    assert [answer.lifetime for _, answer in stage.answered] == [0, 0, 60, 60]
+    assert [answer.lifetime for _, answer in stage.answered] == [0, 60, 60]
 
 
 def answered_at_once(stage, name, *, hasty):
@@ -920,10 +1003,14 @@ class Anything(RuleBasedStateMachine):
         self.stage.flushed()
         self.owed += range(before, len(self.stage.streams))
 
-    @rule(which=st.sampled_from([*ASKED]), hasty=st.sampled_from(["", "hasty"]))
-    def ask(self, which, hasty):
+    @rule(
+        which=st.sampled_from([*ASKED]),
+        hasty=st.sampled_from(["", "hasty"]),
+        site=st.integers(0, 3),
+    )
+    def ask(self, which, hasty, site):
         self.asked += 1
-        self.do(f"ask {which} {hasty}")
+        self.do(f"ask {which} {hasty} @{site}")
 
     @precondition(lambda self: self.stage.sent)
     @rule(which=st.integers(0, 8), what=st.sampled_from(WHATS), wrong=st.sampled_from(WRONGS))
@@ -963,15 +1050,37 @@ class Anything(RuleBasedStateMachine):
             self.do("wait 2.5")
         found = self.stage.exchanges
         assert (len(found), self.owed) == (0, [])
-        assert not any(pending for channels in found._pending for pending in channels)
+        assert not any(pending for channels in found.channels.pending for pending in channels)
         assert not any(found._due)
         # Stale data, or the word that it is in vain, is its client's last; the exchange goes on.
         assert len(self.stage.answered) == self.asked
         assert all(exchange.tries <= len(exchanges.PATIENCE) for exchange in self.over)
 
 
+class AnythingInLittleRoom(Anything):
+    """The same where there is room for three questions, and it is crowded from the second on."""
+
+    def __init__(self):
+        super().__init__()
+        self.room = pytest.MonkeyPatch()
+        self.room.setattr(exchanges, "MOST_IN_FLIGHT", 3)
+        self.room.setattr(exchanges, "CROWDED", 2)
+
+    def do(self, event):
+        super().do(event)
+        found = self.stage.exchanges
+        assert len(found) <= 3
+        assert (found._shares is not None) <= (len(found) >= 1)
+
+    def teardown(self):
+        super().teardown()
+        self.room.undo()
+
+
 TestAnything = Anything.TestCase
 TestAnything.settings = settings(max_examples=50, stateful_step_count=40)
+TestAnythingInLittleRoom = AnythingInLittleRoom.TestCase
+TestAnythingInLittleRoom.settings = TestAnything.settings
 
 
 @given(st.sampled_from(Strategy), st.text("us", min_size=1, max_size=4), st.integers(0, 99))

@@ -12,22 +12,13 @@ import pytest
 from blockd.config import Upstream
 from blockd.errors import ConfigError
 from blockd.resolver import streams, tls
+from blockd.resolver.inflight import Exchange, Waiter
 from blockd.resolver.streams import Patience, Stream
-from tests.resolver.certificates import Authority
+from blockd.resolver.wire import parse_query
+from tests.resolver.certificates import NAME
 from tests.resolver.streaming import DEADLINE, framed, query, until
 
-NAME = "dns.example"
 QUICK = Patience(reply=0.6, idle=0.4)
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="session")
-def leaf(authority):
-    return authority.sign(NAME)
 
 
 @pytest.fixture
@@ -124,10 +115,10 @@ async def upstream(behave=answering, leaf=None, scheme=None, name=NAME, **option
         await until(lambda: not server.open)
 
 
-def asking(stream, *arguments, **options):
+def asking(stream, *arguments, exchange=None, **options):
     """Ask, and return the future of what comes."""
     came = asyncio.get_running_loop().create_future()
-    stream.ask(query(*arguments, **options), came.set_result)
+    stream.ask(query(*arguments, **options), came.set_result, exchange=exchange)
     return came
 
 
@@ -295,6 +286,41 @@ def test_so_many_questions_are_in_flight_and_the_others_wait():
             for future in futures:
                 assert await got(future)
             assert len(server.connections) == 1
+
+    asyncio.run(scenario())
+
+
+def part_of(client):
+    """Return a question in flight, of an address."""
+    asked = parse_query(query("part.example"))
+    return Exchange(asked, [Waiter(asked, print, client=client)], 0.0)
+
+
+def test_one_prefixs_line_is_not_everybodys():
+    many, other = part_of(bytes((198, 18, 1, 1))), part_of(bytes((198, 18, 2, 1)))
+
+    async def scenario():
+        async with upstream(patience=Patience(in_flight=1)) as (server, stream):
+            futures = [asking(stream, number=n, exchange=many) for n in range(20)]
+            assert await got(asking(stream, "other.example", exchange=other))
+            assert sum(future.done() for future in futures) <= 3
+            for future in futures:
+                assert await got(future)
+            assert len(server.connections[0]) == 21
+
+    asyncio.run(scenario())
+
+
+def test_what_is_over_before_its_turn_is_not_asked():
+    exchange = part_of(bytes((198, 18, 1, 1)))
+
+    async def scenario():
+        async with upstream(patience=Patience(in_flight=1)) as (server, stream):
+            over = [asking(stream, number=n, exchange=exchange) for n in range(20)]
+            exchange.over = True
+            assert await got(asking(stream, "other.example"))
+            assert len(server.connections[0]) == 1
+            assert not any(future.done() for future in over)
 
     asyncio.run(scenario())
 

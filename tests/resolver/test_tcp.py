@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import socket
-import struct
 import time
 
 import pytest
@@ -21,37 +20,13 @@ from blockd.resolver.reply import parse_reply
 from blockd.resolver.tcp import TcpListener
 from tests.resolver.messages import errors, query, raw, read, records, reply
 from tests.resolver.records import give
+from tests.resolver.streaming import Client, framed
 from tests.resolver.stub import until
-
-DEADLINE = 10
 
 
 @pytest.fixture
 def engine(policy):
     return Engine(ResolverSection(), policy)
-
-
-def framed(*packets):
-    return b"".join(struct.pack("!H", len(packet)) + packet for packet in packets)
-
-
-class Client:
-    """One connection."""
-
-    def __init__(self, reader, writer):
-        self.reader, self.writer = reader, writer
-
-    def send(self, *packets):
-        self.writer.write(framed(*packets))
-
-    async def receive(self):
-        async with asyncio.timeout(DEADLINE):
-            (length,) = struct.unpack("!H", await self.reader.readexactly(2))
-            return await self.reader.readexactly(length)
-
-    async def ended(self):
-        async with asyncio.timeout(DEADLINE):
-            return await self.reader.read() == b""
 
 
 @contextlib.asynccontextmanager

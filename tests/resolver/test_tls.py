@@ -15,21 +15,10 @@ from blockd.config import Endpoint, ResolverSection
 from blockd.errors import ConfigError
 from blockd.resolver import tls
 from blockd.resolver.connections import Limits
-from tests.resolver.certificates import Authority, require
+from tests.resolver.certificates import NAME, require
 from tests.resolver.streaming import framed, options, query, serving, until
 
-NAME = "dns.example"
 PADDING = (12, b"\0\0\0")
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="session")
-def leaf(authority):
-    return authority.sign(NAME)
 
 
 @pytest.fixture

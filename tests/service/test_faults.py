@@ -37,3 +37,20 @@ def test_what_a_loop_reports_is_logged_without_what_it_holds(callback, said, cap
     asyncio.run(run())
     assert said in caplog.text
     assert ASKED not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("", "KeyError, which"),
+        ("/search could not be shown", "/search could not be shown: KeyError,"),
+    ],
+)
+def test_a_fault_is_named_by_its_kind_and_what_came_of_it(what, said, caplog):
+    try:
+        fails(None)
+    except KeyError as error:
+        faults.say(error, what)
+    (record,) = caplog.records
+    assert record.getMessage().startswith(said)
+    assert ASKED not in caplog.text

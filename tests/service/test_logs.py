@@ -91,6 +91,16 @@ def test_details_are_left_out_and_libraries_are_quiet(log):
     assert not logging.getLogger("asyncio").isEnabledFor(logging.INFO)
 
 
+def test_what_is_for_the_one_reader_does_not_reach_the_other(monkeypatch, capfd, tmp_path):
+    for to_journal, told in ((False, "person"), (True, "journal")):
+        monkeypatch.setattr(journal, "SOCKET", tmp_path / "nobody")
+        monkeypatch.setenv("JOURNAL_STREAM", stream() if to_journal else "8:1")
+        logs.configure("watch")
+        for extra in (logs.PERSON, logs.JOURNAL):
+            logging.getLogger("blockd.test").info("for the %s", extra["reader"], extra=extra)
+        assert capfd.readouterr().err.endswith(f"for the {told}\n")
+
+
 def test_configuring_again_does_not_double_the_lines(log):
     log(logging.INFO, "once")
     assert log(logging.INFO, "again").count("again") == 1

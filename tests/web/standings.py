@@ -27,7 +27,8 @@ def compiler(**more):
 def resolver(**more):
     return {
         "plane": "resolver", "ready": True, "generation": 7, "names": 296, "problem": "",
-        "listen": ["127.0.0.1:53"], "in_flight": 1, "mismatched": 2, "unsent": 3,
+        "listen": ["127.0.0.1:53"], "in_flight": 1, "crowded_out": 4,
+        "mismatched": 2, "unsent": 3,
         "cache": {"answers": 10, "octets": 2048},
         "latency": {"bounds": [0.001, 1.0], "counts": [5, 4, 1], "seconds": 2.5},
         "outcomes": {"sinkholed": 8, "forwarded": 10, "failed": 1},

@@ -1,8 +1,10 @@
 """What every answer carries, and to whom: the real server, asked over loopback."""
 
+import asyncio
 import subprocess
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from blockd.web import server
 from tests.web.test_metrics import promtool
@@ -61,3 +63,17 @@ def test_another_host_that_points_here_reads_nothing(page):
     assert status == 421
     assert "blockd_" not in text
     assert dict(headers).items() >= server.HEADERS.items()
+
+
+def test_what_was_searched_is_not_logged_when_it_cannot_be_shown(caplog):
+    async def fails(request):
+        raise KeyError(request.query["q"])
+
+    asked = make_mocked_request("GET", "/search?q=private.example", {"Host": "localhost"})
+    answer = asyncio.run(server._guarded(asked, fails))
+    assert (answer.status, answer.text) == (
+        500, "blockd could not show this; its log says why\n"
+    )  # fmt: skip
+    assert dict(answer.headers).items() >= server.HEADERS.items()
+    assert "/search could not be shown: KeyError" in caplog.text
+    assert "private" not in caplog.text

@@ -1,4 +1,4 @@
-"""Has a process end with its parent, whatever ends that one. Linux alone."""
+"""What a process asks the kernel to do with itself: prctl(2), through cffi. Linux alone."""
 
 import os
 import signal
@@ -7,7 +7,8 @@ from typing import Any
 
 import cffi
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_DUMPABLE = 4  # the same
 
 
 def end_with(parent: int) -> None:
@@ -19,6 +20,16 @@ def end_with(parent: int) -> None:
     _library().prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def keep_memory_private() -> None:
+    """Have the kernel never write this process's memory to a core, nor let others of its user look.
+
+    A limit on cores does not bind where they are piped to a program (core(5)), as systemd-coredump
+    and apport have it. What is forked from here on inherits it, what is executed does not. Root
+    may still trace the process.
+    """
+    _library().prctl(_PR_SET_DUMPABLE, 0)
 
 
 @cache
