@@ -4,30 +4,26 @@ Key names are a contract with operators; a key stands here only when something o
 Pure: text in, `Config` out; who reads the file is the command line.
 """
 
-import difflib
 import tomllib
-import typing
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from blockd import names, prefixes
+from blockd import config_faults, config_types, names, prefixes
+from blockd.config_place import line_of
+from blockd.endpoints import Endpoint, TlsEndpoint, Upstream, WebEndpoint
 from blockd.errors import ConfigError, NameFormError
 from blockd.listing import FetchSection, ListSection, SourceSection, Terms, contradiction
 from blockd.terms import Action, Denied, Required, RouteType, Strategy
 from blockd.values import (
     Duration,
-    Endpoint,
     Network,
     NeverItem,
     Share,
     Size,
     Target,
     TextValue,
-    TlsEndpoint,
-    Upstream,
-    WebEndpoint,
     is_link,
 )
 
@@ -41,7 +37,9 @@ __all__ = [
 TableNumber = Annotated[int, Meta(ge=1, le=2**32 - 2)]
 _LOOPBACK = (prefixes.parse("127.0.0.0/8"), prefixes.parse("::1"))
 _SYSTEM_TABLES = frozenset({252, 253, 254, 255})  # linux/rtnetlink.h: compat, default, main, local
-
+_NEED_MORE = (Action.ADDRESS, Action.RECORDS)
+AloneAction = Annotated[Action, Meta(extra={config_types.WITHOUT: _NEED_MORE})]
+"""What a name can be answered where nothing but this word is said."""
 
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(min_length=1)]
 
@@ -62,7 +60,7 @@ class ResolverSection(Struct, frozen=True, forbid_unknown_fields=True):
             "::1/128", "fe80::/10", "fc00::/7",
         )
     )  # fmt: skip
-    action: Action = Action.NXDOMAIN
+    action: AloneAction = Action.NXDOMAIN
     ttl: Annotated[int, Meta(ge=0, le=604800)] = 60
     cache: Size = Size(64 << 20)
     stale: Duration = Duration(86_400)
@@ -175,21 +173,28 @@ def parse(text: str, origin: str) -> Config:
         origin: the file's name, for messages.
 
     Raises:
-        ConfigError: naming the file, the key and what to write instead.
+        ConfigError: naming the file, the line, the key and what to write instead.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{origin}: not valid TOML: {error}") from None
-    _refuse_unknown(document, Config, "", origin)
-    try:
-        config = msgspec.convert(document, Config, dec_hook=_decode, strict=True)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_place(str(error))}") from None
-    problem = _contradiction(config)
-    if problem:
-        raise ConfigError(f"{origin}: {problem}")
-    return config
+        line, sentence = config_faults.syntax(text, str(error))
+        raise ConfigError(f"{origin}:{line}: {sentence}") from None
+    fault = config_faults.unknown(document, Config)
+    if fault is None:
+        try:
+            config = msgspec.convert(document, Config, dec_hook=_decode, strict=True)
+        except msgspec.ValidationError as error:
+            fault = config_faults.invalid(document, Config, str(error), _decode)
+        else:
+            problem = _contradiction(config)
+            if not problem:
+                return config
+            fault = config_faults.contradicting(problem)
+    line = line_of(text, fault.path)
+    raise ConfigError(
+        f"{origin}:{line}: {fault.sentence}" if line else f"{origin}: {fault.sentence}"
+    )
 
 
 def _contradiction(config: Config) -> str:
@@ -207,7 +212,7 @@ def _contradicting_resolver(resolver: ResolverSection) -> str:
     both = [str(endpoint) for endpoint in resolver.listen_tls if str(endpoint) in plain]
     if both:
         return f"resolver.listen_tls: {both[0]} stands in listen too; TLS needs a port of its own"
-    if resolver.action in {Action.ADDRESS, Action.RECORDS}:
+    if resolver.action in _NEED_MORE:
         return (
             f"resolver.action: {resolver.action} needs what to answer with, which only a platform"
             " of a list can say; choose nxdomain, nodata, zero, refused or drop"
@@ -247,34 +252,3 @@ def _contradicting_service(service: ServiceSection) -> str:
 
 def _decode(kind: type[TextValue], value: object) -> TextValue:
     return kind.parse(value)
-
-
-def _refuse_unknown(table: dict[str, object], kind: type, path: str, origin: str) -> None:
-    known = typing.get_type_hints(kind)
-    for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = (
-                f"; did you mean `{near[0]}`?"
-                if near
-                else f"; known are {', '.join(sorted(known))}"
-            )
-            raise ConfigError(f"{origin}: unknown key `{path}{key}`{hint}")
-        inner = known[key]
-        if isinstance(value, dict) and _is_struct(inner):
-            _refuse_unknown(value, inner, f"{path}{key}.", origin)
-        of_each = next(iter(typing.get_args(inner)), None)
-        if isinstance(value, list) and _is_struct(of_each):
-            for number, each in enumerate(value):
-                if isinstance(each, dict):
-                    _refuse_unknown(each, of_each, f"{path}{key}[{number}].", origin)
-
-
-def _is_struct(kind: Any) -> typing.TypeGuard[type[Struct]]:
-    return isinstance(kind, type) and issubclass(kind, Struct)
-
-
-def _place(message: str) -> str:
-    """Turn msgspec's `... - at `$.resolver.ttl`` into `resolver.ttl: ...`."""
-    text, _, place = message.partition(" - at `$.")
-    return f"{place.rstrip('`')}: {text}" if place else text

@@ -109,7 +109,7 @@ def _given_alabel(label: str) -> str:
 
 def to_wire(name: str) -> bytes:
     """Return a canonical text name's wire form without the root octet; shape: 1 to 254 octets."""
-    # A list, not a generator: a third faster, and a million names come this way.
+    # A list rather than a generator, which takes longer: a million names come this way.
     return b"".join([_LENGTH[len(label)] + label for label in name.encode("ascii").split(b".")])
 
 

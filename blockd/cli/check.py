@@ -7,10 +7,12 @@ import click
 import msgspec
 
 from blockd.cli import output
+from blockd.cli.compile import shown_while_held
 from blockd.cli.output import json_option
 from blockd.cli.progress import Progress
 from blockd.cli.setting import Setting
 from blockd.config import Config, ListSection
+from blockd.counting import counted
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from blockd.routes.model import Cut
     from blockd.watchlist.compile import RuleSet
     from blockd.watchlist.examine import Examined
-    from blockd.watchlist.guard import Refusal
     from blockd.watchlist.model import Issue, Parsed
+    from blockd.watchlist.refusal import Refusal
 
 
 @click.command()
@@ -32,7 +34,8 @@ def check(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
 
     Prints `file:line: severity: message` for each problem, what became of the lines of each feed,
     and which routes the configuration keeps from listed prefixes. The configured lists are also
-    measured against the guard's limits on changes. Changes nothing.
+    measured against the guard's limits on changes. Warns of addresses to listen on that this host
+    does not have. Changes nothing.
     """
     from datetime import UTC, datetime  # noqa: PLC0415
 
@@ -40,10 +43,15 @@ def check(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
     from blockd.policy import change as changes  # noqa: PLC0415
     from blockd.policy import publish  # noqa: PLC0415
     from blockd.routes import once, show  # noqa: PLC0415
+    from blockd.service import addresses  # noqa: PLC0415
     from blockd.watchlist import proof  # noqa: PLC0415
     from blockd.watchlist.compile import compile_rules  # noqa: PLC0415
 
     config = with_paths(given.config, paths)
+    lacks = [f"{lack.what}; {lack.remedy}" for lack in addresses.lacks(config)]
+    if not json:
+        for lack in lacks:
+            output.note(f"warning: {lack}")
     try:
         with Progress() as step:
             examined = publish.load(config, given.store, step)
@@ -70,6 +78,7 @@ def check(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
                 "refusals": [*map(_refusal, examined.refusals), *unproven],
                 "change": change and change.digest(today),
                 "beyond": objected.beyond if objected else (),
+                "configuration": lacks,
             }
         )
     else:
@@ -81,16 +90,16 @@ def check(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
     examined.require(shown=True)
     publish.require_proof(rules, config.guard)
     if objected is not None:
-        raise objected
+        raise shown_while_held(given, objected)
     if json:
         return
     for cut in cuts:
         output.line(f"{cut.entry}: route {show.cut(cut)}")
     output.line(
-        f"accepted: {rules.listed} names and {len(rules.prefixes)} prefixes of"
-        f" {len(rules.rules)} rules in {len(examined.parsed)} files"
-        + (f"; {rules.expired} entries have expired" if rules.expired else "")
-        + (f"; {rules.shadowed} entries are not enforced" if rules.shadowed else "")
+        f"accepted: {counted(rules.listed, 'name')} and {counted(len(rules.prefixes), 'prefix')} of"
+        f" {counted(len(rules.rules), 'rule')} in {counted(len(examined.parsed), 'file')}"
+        + (f"; {_expired(rules.expired)}" if rules.expired else "")
+        + (f"; {_shadowed(rules.shadowed)}" if rules.shadowed else "")
     )
     if change:
         output.line(f"change {change.digest(today)}: {output.counts(change)}")
@@ -152,12 +161,21 @@ def _accounted(parsed: "Parsed") -> dict[str, Any]:
     }
 
 
+def _expired(number: int) -> str:
+    return counted(number, "entry has expired", "entries have expired")
+
+
+def _shadowed(number: int) -> str:
+    return counted(number, "entry is not enforced", "entries are not enforced")
+
+
 def _counted(parsed: "Parsed") -> str:
     facts = _accounted(parsed)
-    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(parsed.unsupported.items()))
+    kinds = ", ".join(f"{n:,} {kind}" for kind, n in sorted(parsed.unsupported.items()))
     return (
-        f"{parsed.source}: {parsed.format}, {parsed.lines} lines: {parsed.entries} entries,"
-        f" {parsed.comments} comments, {parsed.blanks} blanks, {facts['issues']} issues"
+        f"{parsed.source}: {parsed.format}, {counted(parsed.lines, 'line')}:"
+        f" {counted(parsed.entries, 'entry')}, {counted(parsed.comments, 'comment')},"
+        f" {counted(parsed.blanks, 'blank')}, {counted(facts['issues'], 'issue')}"
         + (f" (not taken: {kinds})" if kinds else "")
     )
 

@@ -6,6 +6,7 @@ from blockd.cli import output
 from blockd.cli.output import json_option
 from blockd.cli.progress import Progress
 from blockd.cli.setting import Setting
+from blockd.errors import ChangeError, UsageError
 
 _NO_LOGIN = 2**32 - 1  # proc_pid_loginuid(5): the process belongs to no session
 _LOOK = 0.02  # seconds between questions to a plane that has not adopted yet
@@ -19,7 +20,7 @@ _LOOK = 0.02  # seconds between questions to a plane that has not adopted yet
     "--accept",
     metavar="DIGEST",
     help="Confirm the change of that digest, and no other, beyond the guard's limits on changes."
-    " Who did so is kept in the history.",
+    " Who did so is kept in the history. During the hold of a rollback it takes --resume as well.",
 )
 @json_option
 @click.pass_obj
@@ -53,7 +54,15 @@ def compile_(
             output.note(f"generation {expired.number}: entries past their day were removed")
         if error.issues:
             raise type(error)(error.brief) from None  # they have been shown
+        if resume and isinstance(error, ChangeError):
+            raise to_resume(error) from None
         raise
+    if accept and outcome.held and not outcome.committed:
+        raise UsageError(
+            f"--accept {accept} confirmed nothing: generation {outcome.number} is held since a"
+            " rollback, until the lists change; `blockd compile --resume --accept"
+            f" {accept}` ends that and makes the change"
+        )
     planes = _wait(given, outcome.number, timeout) if wait else []
     if json:
         output.json(
@@ -72,7 +81,7 @@ def compile_(
     for issue in outcome.issues:
         output.note(str(issue))
     if outcome.more_issues:
-        output.note(f"and {outcome.more_issues} more: see `blockd check`")
+        output.note(f"and {outcome.more_issues:,} more: see `blockd check`")
     if outcome.held:
         output.line(
             f"generation {outcome.number} is held since a rollback; `blockd compile --resume` ends"
@@ -86,6 +95,19 @@ def compile_(
         output.line(f"generation {outcome.number} is current: nothing has changed")
     for plane in planes:
         output.line(plane)
+
+
+def shown_while_held(given: Setting, error: ChangeError) -> ChangeError:
+    """Return a refusal with the remedy that works now, be it during the hold of a rollback."""
+    number = given.store.current()
+    held = number is not None and given.store.record(number).held_inputs is not None
+    return to_resume(error) if held else error
+
+
+def to_resume(error: ChangeError) -> ChangeError:
+    """Return a refusal whose remedy works during the hold of a rollback."""
+    sentence = str(error).replace("compile --accept", "compile --resume --accept")
+    return ChangeError(sentence, error.issues, digest=error.digest, beyond=error.beyond)
 
 
 def _who() -> str:

@@ -4,6 +4,7 @@ import click
 
 from blockd.cli import output
 from blockd.cli.check import with_paths
+from blockd.cli.compile import shown_while_held
 from blockd.cli.output import json_option
 from blockd.cli.progress import Progress
 from blockd.cli.setting import Setting
@@ -47,6 +48,6 @@ def diff(given: Setting, paths: tuple[str, ...], *, json: bool) -> None:
             output.line(f"{sign} {entry}  {platform}")
     output.line(output.counts(difference))
     if objected is not None:
-        output.note(f"refused: {objected}")
+        output.note(f"refused: {shown_while_held(given, objected)}")
     elif difference:
         output.note(f"change {digest}")

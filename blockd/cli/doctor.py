@@ -5,6 +5,7 @@ import click
 from blockd.cli import output
 from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
+from blockd.counting import counted
 
 
 @click.command()
@@ -33,8 +34,8 @@ def doctor(given: Setting, *, json: bool) -> None:
             if each.unseen:
                 output.line(f"{each.check}: not looked at: {each.unseen}")
         unseen = sum(bool(each.unseen) for each in examined)
-        said = "no trouble found" if not troubles else f"{troubles} found"
+        said = f"{counted(troubles, 'trouble')} found" if troubles else "no trouble found"
         missed = f", {unseen} could not look" if unseen else ""
-        output.line(f"{said} by {len(examined)} checks{missed}")
+        output.line(f"{said} by {counted(len(examined), 'check')}{missed}")
     if troubles:
         raise click.exceptions.Exit(1)

@@ -30,14 +30,15 @@ def explain(given: Setting, what: str, *, json: bool) -> None:
     decide, not the list. Exit status 0 where it is blocked, 1 where it is not, 4 where it is listed
     and who enforces it does not answer.
     """
-    from blockd import prefixes  # noqa: PLC0415
+    from blockd.cli import asked  # noqa: PLC0415
 
+    meant = asked.read(what)
     policy = given.store.open()
     try:
-        if prefixes.is_meant(what):
-            found = _address(given, policy, prefixes.parse(what))
+        if isinstance(meant, bytes):
+            found = _name(given, policy, meant)
         else:
-            found = _name(given, policy, what)
+            found = _address(given, policy, meant)
         record = given.store.record(policy.number)
     finally:
         policy.close()
@@ -54,11 +55,10 @@ def explain(given: Setting, what: str, *, json: bool) -> None:
         raise click.exceptions.Exit(4 if found["on_list"] and found["enforced"] is None else 1)
 
 
-def _name(given: Setting, policy: "Policy", text: str) -> dict[str, Any]:
+def _name(given: Setting, policy: "Policy", wire: bytes) -> dict[str, Any]:
     from blockd import names  # noqa: PLC0415
     from blockd.terms import Action  # noqa: PLC0415
 
-    wire = names.parse(text.removeprefix("=").removeprefix("*."))
     verdict = policy.match(wire)
     found: dict[str, Any] = {"what": names.to_text(wire)}
     if names.to_unicode(wire) != found["what"]:

@@ -7,6 +7,7 @@ import click
 from blockd.cli import output
 from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
+from blockd.counting import counted
 
 if TYPE_CHECKING:
     from blockd.fetch.rounds import Fetched
@@ -53,4 +54,4 @@ def _said(fetched: "Fetched") -> str:
     said = f"; edition {signed.serial} signed with key {signed.key}" if signed else ""
     if fetched.outcome == "unchanged":
         return f"unchanged since {copy}{said}"
-    return f"fetched, {fetched.octets} octets{said}"
+    return f"fetched, {counted(fetched.octets, 'octet')}{said}"

@@ -7,6 +7,7 @@ import click
 from blockd.cli import output
 from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
+from blockd.counting import counted
 
 if TYPE_CHECKING:
     from blockd.policy.record import Record
@@ -80,7 +81,7 @@ def _verify(given: Setting, noted: str, *, json: bool) -> None:
         for fault in found.faults:
             output.line(str(fault))
         if not found.faults:
-            output.line(f"{found.records} records, each vouches for the one before")
+            output.line(f"{counted(found.records, 'record')}, each vouches for the one before")
         output.line(f"head {found.head or 'none'}")
     if found.faults:
         raise click.exceptions.Exit(1)

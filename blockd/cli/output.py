@@ -96,8 +96,8 @@ def counts(difference: "Difference") -> str:
     if not difference:
         return "no difference"
     return (
-        f"{len(difference.added)} added, {len(difference.removed)} removed,"
-        f" {len(difference.changed)} changed"
+        f"{len(difference.added):,} added, {len(difference.removed):,} removed,"
+        f" {len(difference.changed):,} changed"
     )
 
 

@@ -5,6 +5,7 @@ import click
 from blockd.cli import output
 from blockd.cli.output import json_option
 from blockd.cli.setting import Setting
+from blockd.counting import counted
 
 
 @click.command()
@@ -98,7 +99,7 @@ def _withdraw(given: Setting, netns: str | None, unit: str | None, *, json: bool
     if json:
         output.json({"withdrawn": gone.routes, "rules": gone.rules})
     else:
-        output.line(f"{gone.routes} routes withdrawn; no rule of ours is left")
+        output.line(f"{counted(gone.routes, 'route')} withdrawn; no rule of ours is left")
 
 
 def _reason_to_keep(unit: str, *, configured: bool) -> str:

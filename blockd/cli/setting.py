@@ -4,6 +4,7 @@ Reads the configuration file; decides nothing about lists or planes.
 """
 
 import os
+import shlex
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from blockd.policy.store import Store
 CONFIG = Path("/etc/blockd/blockd.toml")
 SYSTEM_STATE = Path("/var/lib/blockd")
 SYSTEM_RUN = Path("/run/blockd")
+UNITS = (Path("/etc/systemd/system/blockd.service"), Path("/usr/lib/systemd/system/blockd.service"))
+"""Where `setup` and the Debian package put the first of the units."""
 TRIAL_PORT = 5300
 
 
@@ -116,6 +119,20 @@ class Setting:
     def verified(self) -> Path:
         """Where `blockd verify --record` leaves its report."""
         return self.run("verify") / "report.json"
+
+    @property
+    def to_start(self) -> str:
+        """How the daemons of this setting are started, as the rest of a sentence."""
+        if not self.is_trial and any(unit.exists() for unit in UNITS):
+            routes = " blockd-routes" if self.config.routes.enabled else ""
+            return (
+                f"`systemctl start blockd blockd-resolver{routes}` starts it, and `systemctl"
+                " --failed` shows what could not be"
+            )
+        given = {"--config": self._config, "--state": self._state}
+        options = [word for name, path in given.items() if path for word in (name, str(path))]
+        said = f"`{shlex.join(['blockd', *options, 'up'])}` runs it in the foreground"
+        return said if self.is_trial else f"{said}, and `blockd setup` makes it a service"
 
     def arguments(self) -> list[str]:
         """Return the options that give another process of blockd the same setting."""

@@ -5,6 +5,8 @@ import click
 from blockd.cli import output
 from blockd.cli.setting import Setting
 
+_FEW = 5  # routes of the plan that are shown; the rest are a number
+
 
 @click.command()
 @click.pass_obj
@@ -70,9 +72,13 @@ def _show_plan(given: Setting) -> None:
         return
     policy = given.store.open()
     try:
-        output.table(("verb", "route", "note"), once.plan_now(given.config, policy).rows)
+        rows = once.plan_now(given.config, policy).rows
     finally:
         policy.close()
+    few = rows if len(rows) <= _FEW + 1 else rows[:_FEW]
+    output.table(("verb", "route", "note"), few)
+    if len(rows) > len(few):
+        output.line(f"and {len(rows) - len(few):,} more; `blockd route --plan` shows all")
 
 
 def _withdraw(given: Setting) -> None:
@@ -80,6 +86,6 @@ def _withdraw(given: Setting) -> None:
     from blockd.routes.withdraw import withdraw  # noqa: PLC0415
 
     try:
-        output.note(f"routes: {withdraw(given.config.routes).routes} withdrawn")
+        output.note(f"routes: {withdraw(given.config.routes).routes:,} withdrawn")
     except KernelError as error:
         output.note(f"routes: {error}")

@@ -8,6 +8,7 @@ from blockd.cli import output
 from blockd.cli.output import json_option
 from blockd.cli.progress import Progress
 from blockd.cli.setting import Setting
+from blockd.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from blockd.verify.report import Report
 
 _ATTEMPTS = 3  # a list that changes during each of these is not waited for
+_NOBODY = "blockd-verify.invalid"  # which no resolver sends on: RFC 6761 6.4
 _MOST = 20  # failures shown to a person
 
 
@@ -47,10 +49,21 @@ def verify(given: Setting, *, server: str | None, sample: int, record: bool, jso
     for packets. Exit status 0 where all that could be checked is right, 1 where something is not
     or no name could be asked at all, 4 where the resolver does not answer.
     """
+    from blockd import names  # noqa: PLC0415
+    from blockd.errors import KernelError, UnreachableError  # noqa: PLC0415
+    from blockd.resolver import asking  # noqa: PLC0415
     from blockd.verify import report as reports  # noqa: PLC0415
 
     at = _server(given, server)
-    found = _checked(given, at, sample)
+    try:
+        found = _checked(given, at, sample)
+        if reports.NAMES in found.not_checked:
+            asking.ask(at, names.to_wire(_NOBODY))  # whether somebody is there needs no dnspython
+    except KernelError:
+        raise
+    except UnreachableError as error:
+        hint = "" if server else f"; if nothing runs there, {given.to_start}"
+        raise UnreachableError(f"{error}{hint}") from None
     if record:
         _leave(given, found)
     if json:
@@ -138,7 +151,7 @@ def _lines(found: "Report") -> "Iterator[str]":
         yield f"unclear: {each.what} ({each.kind}): {each.why}"
     more = found.wrong - len(found.failures[:_MOST])
     if more > 0:
-        yield f"{more:,} more are wrong; --json shows the first 100"
+        yield f"{counted(more, 'more is', 'more are')} wrong; --json shows the first 100"
     for what, why in found.not_checked.items():
         yield f"not checked: {what}: {why}"
     verdict = f"{found.wrong:,} wrong" if found.wrong else "nothing wrong"

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from blockd.compiler import tidings
+from blockd.compiler.refused import Refused
 from blockd.config import Config
-from blockd.errors import BlockdError, BusyError, ChangeError, StoreError
+from blockd.errors import BlockdError, BusyError, StoreError
 from blockd.policy import publish
 from blockd.policy.publish import Outcome
 from blockd.policy.store import Store
@@ -23,7 +24,7 @@ from blockd.service import control
 from blockd.service.notify import notify, reloading
 from blockd.service.watchdog import Watchdog
 from blockd.watchlist import configured, needed
-from blockd.watchlist.model import Issue, Severity
+from blockd.watchlist.model import Issue
 from blockd.watchlist.watch import ListWatch
 
 LOOK = 10.0
@@ -34,9 +35,6 @@ The clock may jump, so expiry is not a timer of days; it is compared again and a
 
 PROBED = 1.0
 """Seconds between looks while something is refused: somebody may confirm it by the command line."""
-
-MOST_ISSUES = 100
-"""Issues in the status, which has to stay below what a control socket gives; and their count."""
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +64,8 @@ class CompilerDaemon:
         self._config = config
         self._store = store
         self._reload = reload
-        self._problem = ""
-        self._problem_since: datetime | None = None
-        self._mended: dict[str, Any] | None = None
-        self._change: ChangeError | None = None
+        self._refused = Refused()
         self._misconfigured = ""
-        self._issues: tuple[Issue, ...] = ()
-        self._issue_count = 0
         self._outcome: Outcome | None = None
         self._seen: int | None = None
         self._whole = False
@@ -112,7 +105,7 @@ class CompilerDaemon:
                 while True:
                     await asyncio.wait(
                         (changed, woken),
-                        timeout=min(PROBED, LOOK) if self._problem else LOOK,
+                        timeout=min(PROBED, LOOK) if self._refused.problem else LOOK,
                         return_when=asyncio.FIRST_COMPLETED,
                     )
                     if woken.done():
@@ -148,10 +141,10 @@ class CompilerDaemon:
         except BusyError as error:
             self._busy = True
             if not self._stop.is_set():
-                self._refused(error, ())
+                self._refuse(error, ())
             return
         except BlockdError as error:
-            self._refused(error, getattr(error, "issues", ()))
+            self._refuse(error, getattr(error, "issues", ()))
             await self._expire(now)
             return
         except Exception as error:
@@ -159,19 +152,11 @@ class CompilerDaemon:
             log.exception(
                 "nothing changed: an error that blockd did not expect", extra=self._in_force()
             )
-            self._refused(StoreError(f"an error that blockd did not expect: {error!r}"), ())
+            self._refuse(StoreError(f"an error that blockd did not expect: {error!r}"), ())
             await self._expire(now)
             return
-        if self._problem:
+        if self._refused.accept(outcome.issues, outcome.more_issues, datetime.now(UTC)):
             log.info("mended: the lists are accepted again", extra={"generation": outcome.number})
-            self._mended = {
-                "problem": self._problem,
-                "since": self._problem_since,
-                "until": datetime.now(UTC),
-            }
-        self._problem, self._problem_since = "", None
-        self._show(outcome.issues, outcome.more_issues)
-        self._change = None
         self._outcome = outcome
         self._seen = outcome.number
         if outcome.committed:
@@ -181,22 +166,11 @@ class CompilerDaemon:
                 tidings.whole(outcome.number, outcome.whole)
             self._whole = bool(outcome.whole)
 
-    def _refused(self, error: BlockdError, issues: Sequence[Issue]) -> None:
-        again = str(error) == self._problem
-        self._problem = str(error)
-        self._show(issues)
-        self._problem_since = self._problem_since or datetime.now(UTC)
-        self._change = error if isinstance(error, ChangeError) else None
+    def _refuse(self, error: BlockdError, issues: Sequence[Issue]) -> None:
         self._seen = self._store.current()
-        if not again:
+        if self._refused.refuse(error, issues, datetime.now(UTC)):
             tidings.issues(issues, logging.ERROR)
             log.error("nothing changed: %s", error, extra=self._in_force())
-
-    def _show(self, issues: Sequence[Issue], more: int = 0) -> None:
-        """Keep the first issues for the status, those before all that refuse a list."""
-        self._issue_count = len(issues) + more
-        graver = sorted(issues, key=lambda issue: issue.severity is Severity.WARNING)
-        self._issues = tuple(graver[:MOST_ISSUES])
 
     async def _expire(self, now: datetime) -> None:
         """No entry stays in force past its date because a file is broken."""
@@ -240,7 +214,7 @@ class CompilerDaemon:
 
     def _is_overtaken(self) -> bool:
         """Tell whether the command line committed, so that what is refused may be in force now."""
-        return bool(self._problem) and self._store.current() != self._seen
+        return bool(self._refused.problem) and self._store.current() != self._seen
 
     def _reconfigure(self) -> None:
         reloading()
@@ -270,7 +244,7 @@ class CompilerDaemon:
     def _summary(self) -> str:
         number = self._store.current()
         state = f"generation {number}" if number else "no generation yet"
-        problem = self._problem or self._misconfigured
+        problem = self._refused.problem or self._misconfigured
         return f"{state}; refused: {problem}" if problem else state
 
     def status(self) -> dict[str, Any]:
@@ -279,15 +253,8 @@ class CompilerDaemon:
             "plane": "compiler",
             "ready": True,
             "generation": self._store.current(),
-            "problem": self._problem or self._misconfigured,
-            "problem_since": self._problem_since,
-            # The last problem that is none any more; None: there was none since the start.
-            "last_refused": self._mended,
-            # The first of them, those before all that refuse a list.
-            "issues": [str(issue) for issue in self._issues],
-            "issue_count": self._issue_count,
-            "refused_change": None if self._change is None else self._change.digest,
-            "refused_by": [] if self._change is None else list(self._change.beyond),
+            "problem": self._refused.problem or self._misconfigured,
+            **self._refused.status(),
             "held": self._outcome is not None and self._outcome.held,
             "paths": list(self._config.list.places),
         }

@@ -8,7 +8,9 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from blockd.counting import counted
 from blockd.policy.publish import Outcome
+from blockd.service import logs
 from blockd.watchlist.model import Issue
 
 MOST_ISSUES = 20
@@ -16,6 +18,9 @@ MOST_ISSUES = 20
 
 MOST_PLATFORMS = 200
 """Platforms of one change that have a line each."""
+
+FIRST_PLATFORMS = 5
+"""Platforms of one change that a person at a terminal is shown."""
 
 MOST_ENTRIES = 20_000
 """Entries of one change up to which it is told by platform. A feed that brings a million at once
@@ -40,7 +45,10 @@ def issues(found: Sequence[Issue], level: int, more: int = 0) -> None:
 
 
 def committed(outcome: Outcome) -> None:
-    """Log a new generation: a line for the whole, and one for each platform that it changes."""
+    """Log a new generation: a line for the whole, and one for each platform that it changes.
+
+    At a terminal, where the first start would fill the screen, only for the first ones.
+    """
     difference, number = outcome.difference, outcome.number
     kinds = {
         "added": difference.added,
@@ -55,21 +63,33 @@ def committed(outcome: Outcome) -> None:
     for kind, entries in kinds.items():
         for _, platform in entries:
             counts.setdefault(platform, Counter())[kind] += 1
-    for platform in sorted(counts)[:MOST_PLATFORMS]:
+    few = FIRST_PLATFORMS if len(counts) > FIRST_PLATFORMS + 1 else len(counts)
+    for place, platform in enumerate(sorted(counts)[:MOST_PLATFORMS]):
         said = _said({kind: count for kind in kinds if (count := counts[platform][kind])})
         _log.info(
             "generation %d: %s: %s",
             number,
             platform,
             said,
-            extra={"generation": number, "platform": platform},
+            extra={
+                "generation": number,
+                "platform": platform,
+                **({} if place < few else logs.JOURNAL),
+            },
+        )
+    if len(counts) > few:
+        _log.info(
+            "generation %d: and %s; `blockd report` shows all that is in force",
+            number,
+            counted(len(counts) - few, "more platform"),
+            extra={"generation": number, **logs.PERSON},
         )
     if len(counts) > MOST_PLATFORMS:
         _log.info(
             "generation %d: and %d more platforms: see `blockd history`",
             number,
             len(counts) - MOST_PLATFORMS,
-            extra={"generation": number},
+            extra={"generation": number, **logs.JOURNAL},
         )
 
 

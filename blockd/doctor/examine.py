@@ -20,7 +20,7 @@ from blockd.policy.record import Record
 from blockd.policy.store import Store
 from blockd.prefixes import WIDTH
 from blockd.routes.kernel import Kernel
-from blockd.service import control
+from blockd.service import addresses, control
 
 
 class Examined(Struct, frozen=True, kw_only=True):
@@ -78,6 +78,11 @@ def port(patient: Patient) -> list[Finding]:
     """Is the resolver's port another program's?"""
     served = (patient.answers.get("resolver") or {}).get("listen", ())
     return dns.ports(patient.config.resolver.listen, proc.listeners(), served)
+
+
+def listen(patient: Patient) -> list[Finding]:
+    """Does this host have the addresses to listen on?"""
+    return [Finding(*lack) for lack in addresses.lacks(patient.config)]
 
 
 def loop(patient: Patient) -> list[Finding]:
@@ -197,6 +202,7 @@ def _routes(patient: Patient) -> bool:
 
 CHECKS: dict[str, Check] = {
     "port": port,
+    "listen": listen,
     "resolv.conf loop": loop,
     "capabilities": capability,
     "networkd": networkd,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from blockd.config import Endpoint
+from blockd.counting import counted
 from blockd.doctor.finding import Finding
 
 NET_BIND_SERVICE, NET_ADMIN = 10, 12
@@ -88,7 +89,7 @@ def ipv6(listen: Sequence[Endpoint], prefixes: int, *, off: bool) -> list[Findin
     if not off or not (served or prefixes):
         return []
     needs = [f"[resolver] listen has {', '.join(served)}"] if served else []
-    needs += [f"the list has {prefixes} prefixes of IPv6"] if prefixes else []
+    needs += [f"the list has {counted(prefixes, 'prefix')} of IPv6"] if prefixes else []
     return [
         Finding(
             f"IPv6 is off on this host, and {' and '.join(needs)}",

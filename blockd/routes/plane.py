@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from blockd.config import Config
+from blockd.counting import counted
 from blockd.errors import ConfigError, KernelError
 from blockd.policy.store import Store
 from blockd.prefixes import Prefix
@@ -182,8 +183,8 @@ class Plane:
         """How it stands, in one line."""
         if self._enforced is None:
             return "Waiting for the first generation: run `blockd compile`"
-        count = self._reconciler.kept if self._reconciler else 0
-        return "; ".join([f"Generation {self._enforced}: {count} routes", *self._problems.values()])
+        kept = counted(self._reconciler.kept if self._reconciler else 0, "route")
+        return "; ".join([f"Generation {self._enforced}: {kept}", *self._problems.values()])
 
     def status(self) -> dict[str, object]:
         """Return what the control socket answers."""

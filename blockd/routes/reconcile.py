@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from blockd.counting import counted
 from blockd.prefixes import Prefix
 from blockd.routes import bypass, swap
 from blockd.routes.bypass import Bypass
@@ -146,7 +147,7 @@ class Reconciler:
         ]
         kept = sum(move.fill.kept for move in moves)
         if self.last_scan is None and kept:
-            self._journal.tell("seen", [f"{kept} routes, right as they are"])
+            self._journal.tell("seen", [f"{counted(kept, 'route')}, right as they are"])
         self.last_scan = self._now()
         self.scans += 1
         strangers: set[Route | FibRule] = set()

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from blockd.config import RoutesSection
+from blockd.counting import counted
 from blockd.prefixes import Prefix
 from blockd.routes.bypass import Bypass
 from blockd.routes.model import METRIC, Cut, FibRule, Install, Plan, RulePlan
@@ -38,7 +39,7 @@ def rows(plan: Plan, rules: RulePlan, cuts: Iterable[Cut]) -> list[Row]:
     ]
     shown += [Row("occupied", str(p), "a foreign route holds its place") for p in plan.occupied]
     if plan.kept:
-        shown.append(Row("keep", f"{plan.kept} routes", "right as they are"))
+        shown.append(Row("keep", counted(plan.kept, "route"), "right as they are"))
     return shown
 
 

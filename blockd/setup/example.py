@@ -1,6 +1,6 @@
 """The configuration file that a host begins with: every key, commented out, and explained. Pure.
 
-What is said of a key is `config_text`'s; here it is laid out. `#key = value` is a key to uncomment,
+What is said of a key is `config_words`'; here it is laid out. `#key = value` is a key to uncomment,
 `# Text` an explanation.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from blockd import config, config_text
 from blockd.config_text import SECTIONS, SOURCE, Key
 from blockd.errors import ConfigError
+from blockd.values import toml
 
 PLACEHOLDER = "# blockd's configuration."
 """How the file of tmpfiles.d/blockd.conf begins, which holds nothing else."""
@@ -74,7 +75,7 @@ def with_upstreams(text: str, upstreams: Sequence[str], origin: str) -> str:
     Raises:
         ConfigError: the text has a form that cannot be added to.
     """
-    line = f"upstreams = {config_text.toml(upstreams)}"
+    line = f"upstreams = {toml(upstreams)}"
     wanted = tomllib.loads(text)
     wanted.setdefault("resolver", {})["upstreams"] = list(upstreams)
     for changed in _placements(text, line):

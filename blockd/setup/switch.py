@@ -6,11 +6,12 @@ that resolved asks, then its stub goes, then blockd starts, and then resolv.conf
 
 from typing import NamedTuple
 
-from blockd import config_text, prefixes
+from blockd import prefixes
 from blockd.setup import layout, nameservice
 from blockd.setup.facts import RESOLVED, Facts
 from blockd.setup.nameservice import DROP_IN, KEPT, RESOLV_CONF, SERVERS
 from blockd.setup.steps import Keep, Kind, Link, Remove, Run, Step, Write, pending
+from blockd.values import toml
 
 PATHS = (DROP_IN, RESOLV_CONF)
 """What it writes besides links."""
@@ -76,7 +77,7 @@ def _obstacle(facts: Facts, address: str, found: tuple[str, ...]) -> str:
     if not facts.config.resolver.upstreams and there and there.kind is not Kind.FILE:
         return (
             f"{layout.CONFIG} is no plain file, which setup leaves alone: write"
-            f" `upstreams = {config_text.toml(found)}` into [resolver] yourself, before"
+            f" `upstreams = {toml(found)}` into [resolver] yourself, before"
             f" {RESOLV_CONF} names blockd"
         )
     return ""

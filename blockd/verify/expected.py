@@ -7,6 +7,7 @@ import errno
 from enum import StrEnum
 from typing import NamedTuple
 
+from blockd.counting import counted
 from blockd.policy.reader import Verdict
 from blockd.resolver import wire
 from blockd.routes.model import Kind
@@ -150,7 +151,8 @@ def _difference(expected: Expected, said: Said) -> str:
     if _REFUSES in said.codes:
         wrong = "refused to this host: see [resolver] allow"
     elif not said.blocks:
-        wrong = f"answered as if it were not listed (rcode {said.rcode}, {said.records} records)"
+        held = counted(said.records, "record")
+        wrong = f"answered as if it were not listed (rcode {said.rcode}, {held})"
     elif action is Action.DROP:
         wrong = "an answer, where none is to be given"
     elif expected.code and expected.code not in said.codes:

@@ -129,13 +129,13 @@ SENTENCES = {
         ["check"],
         '[resolver]\nlisten_on = ["127.0.0.1:5300"]\n',
         2,
-        "blockd.toml: unknown key `resolver.listen_on`; did you mean `listen`?",
+        "blockd.toml:2: unknown key `resolver.listen_on`; did you mean `listen`, as in",
     ),
     "a section that is unknown": (
         ["compile"],
         "[guards]\n",
         2,
-        "unknown key `guards`; did you mean `guard`?",
+        "unknown key `guards`; did you mean `guard`, as in `[guard]`?",
     ),
     "a key unlike any": (
         ["status"],
@@ -147,9 +147,9 @@ SENTENCES = {
         ["check"],
         "[routes]\ntable = 0\n",
         2,
-        "blockd.toml: routes.table: Expected `int` >= 1",
+        "blockd.toml:2: routes.table: 0 is not a whole number from 1 to",
     ),
-    "no TOML": (["up"], "[list\n", 2, "blockd.toml: not valid TOML: "),
+    "no TOML": (["up"], "[list\n", 2, "blockd.toml:1: not valid TOML, at column 6: "),
     "no list": (
         ["compile"],
         '[list]\npaths = ["{place}/nowhere"]\n',

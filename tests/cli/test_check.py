@@ -14,7 +14,7 @@ prefixes = ["198.18.1.0/28", "198.18.1.1/28"]
 
 def test_a_good_list_is_counted(gateway):
     done = gateway.run("check")
-    said = "accepted: 3 names and 3 prefixes of 2 rules in 1 files\n"
+    said = "accepted: 3 names and 3 prefixes of 2 rules in 1 file\n"
     assert done == (0, said, "")
 
 
@@ -66,6 +66,7 @@ def test_json_says_the_same(gateway):
         "cuts": [],
         "change": None,
         "beyond": [],
+        "configuration": [],
     }
 
 
@@ -94,7 +95,7 @@ def test_paths_take_the_place_of_the_configured_lists(gateway):
     other.write_text("a.example\nb.example\n")
     done = gateway.run("check", str(other))
     counted = f"{other}: domains, 2 lines: 2 entries, 0 comments, 0 blanks, 0 issues\n"
-    said = "accepted: 2 names and 0 prefixes of 1 rules in 1 files\n"
+    said = "accepted: 2 names and 0 prefixes of 1 rule in 1 file\n"
     assert done == (0, counted + said, "")
     both = gateway.run("check", str(other), str(gateway.rules))
     assert both.status == 1
@@ -115,7 +116,7 @@ def test_expired_and_shadowed_entries_are_counted(gateway):
     )
     done = gateway.run("check")
     assert done.status == 0
-    assert "; 4 entries have expired; 1 entries are not enforced" in done.out
+    assert "; 4 entries have expired; 1 entry is not enforced" in done.out
 
 
 def test_a_warning_is_shown_and_refuses_nothing(gateway):
@@ -167,7 +168,7 @@ def test_what_became_of_every_line_of_a_feed_is_counted(gateway):
     path = gateway.write(ADBLOCK + good, name="feed.txt")
     done = gateway.run("check")
     assert done.status == 0
-    counts = "210 lines: 201 entries, 2 comments, 1 blanks, 6 issues"
+    counts = "210 lines: 201 entries, 2 comments, 1 blank, 6 issues"
     kinds = "2 cosmetic rule, 1 modifier $popup, 1 modifier $third-party"
     assert f"{path}: adblock, {counts} (not taken: {kinds})\n" in done.out
     found = gateway.run("check", "--json").json
@@ -175,3 +176,12 @@ def test_what_became_of_every_line_of_a_feed_is_counted(gateway):
     parts = ("entries", "comments", "blanks", "issues")
     assert sum(facts[part] for part in parts) == facts["lines"] == 210
     assert facts["unsupported"]["modifier $popup"] == 1
+
+
+def test_an_address_to_listen_on_that_the_host_lacks_is_a_warning(gateway):
+    gateway.config.write_text(gateway.config.read_text().replace("127.0.0.1:", "198.18.255.9:", 1))
+    done = gateway.run("check")
+    assert (done.status, done.out[:10]) == (0, "accepted: ")
+    assert done.err.startswith("warning: 198.18.255.9 in [resolver] listen is no address of this")
+    (said,) = gateway.run("check", "--json").json["configuration"]
+    assert done.err == f"warning: {said}\n"

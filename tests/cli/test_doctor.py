@@ -55,7 +55,7 @@ def test_on_a_gateway_that_runs_nothing_is_found_but_what_is_made_wrong(running,
     (ahead,) = found["rules ahead"]
     assert ahead.startswith("rule for IPv4, preference 1000, looks table 254 up for every packet")
     assert found["rp_filter"][0].startswith("rp_filter is 0 on uplink: ")
-    assert found["ipv6"][0].startswith("IPv6 is off on this host, and the list has 1 prefixes")
+    assert found["ipv6"][0].startswith("IPv6 is off on this host, and the list has 1 prefix of")
 
 
 def test_without_the_capability_nft_cannot_be_asked_and_that_is_said(gateway, space):
@@ -102,4 +102,4 @@ def test_for_people_each_trouble_is_followed_by_its_remedy(gateway):
     at = lines.index("generation: there is no generation yet: nothing is blocked")
     assert lines[at + 1].startswith("    `blockd check` shows")
     assert "rules ahead" not in done.out, "[routes] enabled = false"
-    assert lines[-1].split()[1:4] == ["found", "by", "15"]
+    assert lines[-1].split()[1:5] == ["troubles", "found", "by", "16"]

@@ -131,11 +131,25 @@ def test_an_international_name_is_shown_in_both_forms(compiled):
     assert done.out.startswith("xn--bcher-kva.example (bücher.example) is listed, but ")
 
 
-@pytest.mark.parametrize("text", ["two..dots", "-a.example", "", "a b", "*"])
-def test_what_is_no_name_is_a_wrong_question(compiled, text):
-    done = compiled.run("explain", "--", text)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("two..dots", "empty label"),
+        ("-a.example", "begins or ends with a hyphen"),
+        ("", "the entry is empty"),
+        ("a b", "holds a blank"),
+        ("*", "is the root"),
+        ("300.1.1.1", "is no address"),
+        ("https://listed.example/", "write the name alone: 'listed.example'"),
+        ("listed.example:443", "write the name alone"),
+        ("desk@listed.example", "is a mail address"),
+    ],
+)
+def test_what_is_no_name_and_no_address_is_a_wrong_question(gateway, text, said):
+    done = gateway.run("explain", "--", text)
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith("blockd: ")
+    assert said in done.err
 
 
 def test_the_running_resolver_decides_and_is_quoted(answering):

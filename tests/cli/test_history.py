@@ -43,7 +43,7 @@ def test_a_whole_history_is_verified_and_has_a_head_to_note_down(gateway):
     done = gateway.run("history", "--verify")
     assert (done.status, done.out.splitlines()[0]) == (
         0,
-        "1 records, each vouches for the one before",
+        "1 record, each vouches for the one before",
     )
     head = done.out.split()[-1]
     gateway.write(RULES + "# more\n")

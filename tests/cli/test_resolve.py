@@ -7,7 +7,7 @@ import pytest
 from blockd import names
 from blockd.config import Endpoint
 from blockd.resolver import asking
-from tests.cli.program import DAC_OVERRIDE, daemon, ended, without
+from tests.cli.program import DAC_OVERRIDE, daemon, ended, until, without
 from tests.ports import free_port
 
 
@@ -71,3 +71,21 @@ def test_a_control_socket_that_cannot_be_made_is_named_with_the_remedy(gateway):
         f"blockd: no control socket at {locked}/resolver/control: Permission denied;"
         " make the directory writable for this user or set [service] run\n"
     )
+
+
+@pytest.mark.root
+def test_an_address_that_is_not_there_yet_is_told_and_answered_on_once_it_is(gateway, space):
+    config = gateway.config.read_text()
+    config = config.replace("127.0.0.1:", "198.18.255.9:", 1)
+    # Who asks an address of this host comes from the same one.
+    gateway.config.write_text(config.replace("listen =", 'allow = ["198.18.255.9"]\nlisten ='))
+    gateway.run("compile")
+    explain = gateway.argv("explain", "listed.example")
+    with daemon(gateway.argv("resolve"), gateway.place, space=space) as resolver:
+        resolver.notices.until("READY=1")
+        assert "198.18.255.9 in [resolver] listen is no address of this host" in resolver.logged(
+            "once it is there it is answered on, without a restart"
+        )
+        assert space.run(*explain, check=False).returncode == 4
+        space.ip("addr add 198.18.255.9/32 dev lo")
+        until(lambda: space.run(*explain, check=False).returncode == 0)

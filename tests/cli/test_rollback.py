@@ -44,6 +44,24 @@ def test_it_holds_until_it_is_ended_or_the_lists_change(changed):
     assert done["difference"]["added"] == [["new.example", "p001"]]
 
 
+def test_a_confirmation_during_the_hold_says_that_it_needs_its_end(gateway):
+    gateway.write("".join(f"n{n}.example\n" for n in range(60)), "a.txt")
+    gateway.run("compile")
+    gateway.write("n1.example\n", "a.txt")
+    digest = gateway.run("diff", "--json").json["digest"]
+    assert gateway.run("compile", "--accept", digest).status == 0
+    gateway.run("rollback")
+    remedy = f"`blockd compile --resume --accept {digest}`"
+    for words in (["compile", "--resume"], ["diff"], ["check"]):
+        assert f"{remedy} confirms exactly this change" in gateway.run(*words).err
+    done = gateway.run("compile", "--accept", digest)
+    assert (done.status, done.out) == (2, "")
+    said = f"blockd: --accept {digest} confirmed nothing: generation 3 is held since a rollback"
+    assert done.err.startswith(said)
+    assert remedy in done.err
+    assert gateway.run(*remedy.strip("`").split()[1:]).out.startswith("generation 4: 0 added, 59 ")
+
+
 def test_entries_past_their_day_do_not_come_back(changed):
     changed.write(OTHER.replace("2099-12-31", "2020-01-01"))
     changed.run("compile")

@@ -154,3 +154,29 @@ def test_a_state_that_is_closed_to_this_user_is_not_taken_for_an_empty_one(close
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     finally:
         shutil.rmtree(top)
+
+
+@pytest.mark.parametrize(
+    ("options", "unit", "said"),
+    [
+        (
+            (None, None),
+            False,
+            "`blockd up` runs it in the foreground, and `blockd setup` makes it a",
+        ),
+        (
+            (None, None),
+            True,
+            "`systemctl start blockd blockd-resolver blockd-routes` starts it, and",
+        ),
+        ((Path("/a b"), Path("/st")), True, "`blockd --config '/a b' --state /st up` runs it in"),
+    ],
+)
+def test_how_the_daemons_are_started_is_what_fits_the_host(
+    nowhere, monkeypatch, options, unit, said
+):
+    there = nowhere / "blockd.service"
+    monkeypatch.setattr(setting, "UNITS", (nowhere / "other", there))
+    if unit:
+        there.touch()
+    assert Setting(*options).to_start.startswith(said)

@@ -272,7 +272,7 @@ def test_what_expires_is_announced_beforehand(gateway):
 def test_what_is_counted_only_is_said(gateway):
     gateway.write(RULES + '[[platform]]\nid = "s"\ndomains = ["s.example"]\nenforce = false\n')
     gateway.run("compile")
-    assert "in shadow       1 entries are counted only" in gateway.run("status").out
+    assert "in shadow       1 entry is counted only" in gateway.run("status").out
 
 
 def watched(gateway, *options):

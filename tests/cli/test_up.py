@@ -34,6 +34,34 @@ def test_a_daemon_that_cannot_start_ends_the_others_with_its_status(gateway):
     assert gateway.run("status").status == 4
 
 
+MANY = "".join(
+    f'[[platform]]\nid = "p{n}"\ndomains = ["p{n}.example"]\nprefixes = ["198.18.{n}.0/30"]\n'
+    for n in range(1, 41)
+)
+
+
+def test_a_person_sees_the_first_of_many_platforms_and_how_many_more_there_are(gateway):
+    gateway.write(MANY)
+    with daemon(gateway.argv("up"), gateway.place) as up:
+        said = up.logged("serving on").splitlines()
+        assert up.end() == 0
+    assert sum(": 2 added" in line for line in said) == 5
+    assert any(line.endswith("and 35 more platforms; `blockd report` shows all that is in force")
+               for line in said)  # fmt: skip
+    assert len(said) < 15
+
+
+@pytest.mark.root
+def test_of_a_long_plan_the_first_routes_are_shown(gateway, space):
+    gateway.configure(routes=True)
+    gateway.write(MANY)
+    with daemon(without(NET_ADMIN, gateway.argv("up")), gateway.place, space=space) as up:
+        said = up.logged("serving on")
+        assert up.end() == 0
+    assert said.count("\ninstall ") == 5
+    assert "more; `blockd route --plan` shows all" in said
+
+
 @pytest.mark.root
 def test_routes_are_added_and_withdrawn_at_the_end(gateway, space):
     gateway.configure(routes=True)

@@ -68,11 +68,18 @@ def test_without_dnspython_no_name_is_asked_and_that_is_status_1(running, monkey
     assert "names" in running.run("verify", "--json").json["not_checked"]
 
 
-def test_nobody_that_answers_is_status_4(gateway):
+@pytest.mark.parametrize("without", [(), ("dns", "dns.message")])
+def test_nobody_that_answers_is_status_4_and_it_says_how_to_start_it(gateway, monkeypatch, without):
+    for module in without:
+        monkeypatch.setitem(sys.modules, module, None)
     gateway.run("compile")
     done = gateway.run("verify")
     assert (done.status, done.out) == (4, "")
-    assert f"127.0.0.1:{gateway.port} cannot be asked: Connection refused" in done.err
+    assert f"127.0.0.1:{gateway.port} " in done.err
+    assert "Connection refused; if nothing runs there, `blockd --config " in done.err
+    assert " up` runs it in the foreground" in done.err
+    elsewhere = gateway.run("verify", "--server", f"127.0.0.1:{gateway.port}")
+    assert (elsewhere.status, "if nothing runs" in elsewhere.err) == (4, False)
 
 
 def test_without_a_generation_there_is_nothing_to_verify(gateway):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from blockd.compiler import daemon as compiler
+from blockd.compiler.refused import MOST_ISSUES
 from blockd.config import Config, ListSection
 from blockd.errors import UnreachableError
 from blockd.policy import publish
@@ -119,7 +120,8 @@ def test_a_wrong_configuration_changes_nothing_and_stays_visible_until_mended(ga
     gateway.config.write_text("[list]\npath = []\n")
     watching.process.send_signal(signal.SIGHUP)
     *_, ready = watching.notices.until("READY=1")
-    said = f"{gateway.config}: unknown key `list.path`; did you mean `paths`?"
+    said = f"{gateway.config}:2: unknown key `list.path`; did you mean `paths`, as in"
+    said += ' `paths = ["/etc/blockd/rules.d"]`?'
     assert ready == ["READY=1", f"STATUS=generation 1; refused: {said}"]
     watching.logged(f"nothing changed: {said}")
     assert status(gateway)["problem"] == said
@@ -217,7 +219,7 @@ def test_however_many_issues_there_are_the_status_has_the_first_and_how_many(gat
     reaches(gateway, 2)
     until(lambda: status(gateway)["issue_count"] >= 1_000)
     shown = status(gateway)["issues"]
-    assert len(shown) == compiler.MOST_ISSUES
+    assert len(shown) == MOST_ISSUES
     gateway.write(RULES.replace('"listed.example"', '"com"'), name="native.toml")
     until(lambda: status(gateway)["problem"])
     first, *_ = status(gateway)["issues"]

@@ -48,6 +48,29 @@ def test_of_very_many_platforms_the_first_have_a_line(logged, monkeypatch):
     assert logged()[-1][0] == "generation 7: and 3 more platforms: see `blockd history`"
 
 
+def test_a_person_is_shown_the_first_platforms_and_the_journal_all(caplog):
+    caplog.set_level(logging.INFO)
+    tidings.committed(outcome(added=[(f"{n}.test", f"p{n}") for n in range(9)]))
+
+    def told(reader):
+        return [
+            each.getMessage().removeprefix("generation 7: ")
+            for each in caplog.records[1:]
+            if getattr(each, "reader", reader) == reader
+        ]
+
+    platforms = [f"p{n}: 1 added" for n in range(9)]
+    assert told("journal") == platforms
+    more = "and 4 more platforms; `blockd report` shows all that is in force"
+    assert told("person") == [*platforms[:5], more]
+
+
+@pytest.mark.parametrize("count", [1, 5, 6])
+def test_one_more_is_shown_rather_than_counted(logged, count):
+    tidings.committed(outcome(added=[(f"{n}.test", f"p{n}") for n in range(count)]))
+    assert [platform for _, _, platform in logged()] == [None, *(f"p{n}" for n in range(count))]
+
+
 def test_a_flood_is_told_as_a_whole_alone_and_nothing_is_looked_at(logged, monkeypatch):
     class Many(tuple):
         __slots__ = ()

@@ -206,7 +206,8 @@ def test_a_wrong_configuration_changes_nothing_and_is_shown_until_mended(gateway
     running.process.send_signal(signal.SIGHUP)
     running.notices.until("READY=1")
     (problem,) = status(gateway)["problems"]
-    assert problem.endswith("unknown key `routes.tables`; did you mean `table`?; nothing changed")
+    said = "unknown key `routes.tables`; did you mean `table`, as in `table = 5354`?"
+    assert problem.endswith(f"{said}; nothing changed")
     assert "198.18.1.0/28" in space.ip(ROUTE)
     gateway.configure(routes=True)
     gateway.write(OTHER)

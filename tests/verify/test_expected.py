@@ -56,7 +56,7 @@ TCP = SAID._replace(rcode=wire.NOERROR, truncated=True)
     [
         (DENIED, SAID, ""),
         (DENIED, None, "no answer"),
-        (DENIED, FORWARDED, "answered as if it were not listed (rcode 0, 1 records)"),
+        (DENIED, FORWARDED, "answered as if it were not listed (rcode 0, 1 record)"),
         (DENIED, SAID._replace(rcode=0), "rcode 0 instead of 3 for `nxdomain`"),
         (DENIED, SAID._replace(codes=frozenset({15})), "EDE 15 instead of 16"),
         (DENIED, SAID._replace(codes=frozenset({18}), rcode=5), "see [resolver] allow"),

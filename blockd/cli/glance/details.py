@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from blockd.cli.glance.look import Look
+from blockd.counting import counted
 from blockd.errors import AbsentError, UnreachableError
 from blockd.service.standing import Status, problems
 
@@ -40,8 +41,10 @@ def _of_record(record: "Record", now: datetime) -> Iterator[Fact]:
     since = f"{moment(record.committed)}, {_ago(now - record.committed)} ({record.reason})"
     yield "generation", record.number
     yield "in force since", since
-    yield "holds", f"{record.names} names and {record.prefixes} prefixes of {record.rules} rules"
-    yield "in shadow", f"{record.shadow} entries are counted only" if record.shadow else ""
+    names, prefixes = counted(record.names, "name"), counted(record.prefixes, "prefix")
+    shadow = counted(record.shadow, "entry is counted only", "entries are counted only")
+    yield "holds", f"{names} and {prefixes} of {counted(record.rules, 'rule')}"
+    yield "in shadow", shadow if record.shadow else ""
     yield "from", ", ".join(source.path for source in record.sources)
     yield "held", held if record.held_inputs else ""
     yield "next expiry", record.changes_on or ""
@@ -67,7 +70,7 @@ def _mended(compiler: Status) -> Iterator[Fact]:
 
 def _ending(expiry: "Expiry") -> Fact:
     return "expires soon", (
-        f"{expiry.last_day}, at the end of that day, UTC: {expiry.entries} entries of"
+        f"{expiry.last_day}, at the end of that day, UTC: {counted(expiry.entries, 'entry')} of"
         f" {', '.join(expiry.platforms)}"
     )
 
@@ -113,9 +116,9 @@ def is_wrong(status: Status) -> bool:
 
 def _holds(name: str, status: Status) -> str:
     if "listen" in status:
-        return f"{status.get('names', 0)} names on {', '.join(status['listen'])}"
+        return f"{counted(status.get('names', 0), 'name')} on {', '.join(status['listen'])}"
     if name == "routes" and status.get("generation") is not None and "desired" in status:
-        text = f"{status.get('actual')} of {status['desired']} routes"
+        text = f"{status.get('actual')} of {counted(status['desired'], 'route')}"
         return f"{text}, {status['missing']} missing" if status.get("missing") else text
     return ", ".join(status.get("paths", ()))
 
@@ -127,7 +130,9 @@ def resolver(status: Status) -> Iterator[Fact]:
     yield "would block", _counts(_most(status.get("shadowed", {})))
     yield "most blocked", _counts(_most(status.get("platforms", {})))
     if "cache" in status:
-        yield "cache", "{answers} answers, {octets} octets".format(**status["cache"])
+        cache = status["cache"]
+        answers, octets = counted(cache["answers"], "answer"), counted(cache["octets"], "octet")
+        yield "cache", f"{answers}, {octets}"
     for upstream in status.get("upstreams", ()):
         said = "{sent} sent, {answered} answered, {timeouts} timed out".format(**upstream)
         zone = f"; for {upstream['zone']}" if upstream.get("zone") else ""
@@ -141,11 +146,11 @@ def routes(status: Status) -> Iterator[Fact]:
         return
     tables = sorted(set(status.get("active", {}).values())) or [status.get("table", "?")]
     held = f"{status.get('actual')} of {status['desired']} in table"
-    counted = "{installed} installed, {withdrawn} withdrawn, {restored} restored, {refused} refused"
+    since = "{installed} installed, {withdrawn} withdrawn, {restored} restored, {refused} refused"
     yield "routes", f"{held} {' and '.join(map(str, tables))}"
     yield "missing", status.get("missing") or ""
     if "counters" in status:
-        yield "since its start", counted.format(**status["counters"])
+        yield "since its start", since.format(**status["counters"])
     yield "last full scan", moment(status.get("last_scan"))
     yield "last repair", moment(status.get("last_repair")) or "none"
     for cut in status.get("cuts", ()):
@@ -155,13 +160,13 @@ def routes(status: Status) -> Iterator[Fact]:
     yield from (("bypassed", each) for each in status.get("bypassed_by", ()))
 
 
-def _most(counted: dict[str, int]) -> list[tuple[str, int]]:
+def _most(counts: dict[str, int]) -> list[tuple[str, int]]:
     """Return the platforms that were counted most, the most first."""
-    return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:5]
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:5]
 
 
-def _counts(counted: Any) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counted if count)
+def _counts(counts: Any) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts if count)
 
 
 def moment(when: datetime | float | str | None) -> str:
@@ -181,5 +186,5 @@ def _ago(passed: timedelta) -> str:
     for unit, length in (("day", 1440), ("hour", 60), ("minute", 1)):
         if minutes >= length:
             many = minutes // length
-            return f"{many} {unit}{'s' if many > 1 else ''} ago"
+            return f"{counted(many, unit)} ago"
     return "just now"

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
+from blockd.counting import counted
+
 _WORD = re.compile(r"\S+|\s+")
 _MARK, _PLAIN = "\x1b[7m", "\x1b[0m"  # SGR of ECMA-48 8.3.117: negative image, and default
 
@@ -27,7 +29,7 @@ def frame(lines: Sequence[str], before: Sequence[str] | None, columns: int, rows
         known = dict(_named(_cut(line, columns) for line in before))
         shown = [_marked(line, known.get(name, "")) for name, line in _named(shown)]
     if more > 1:
-        shown.append(_cut(f"... {more} more lines: make the window higher", columns))
+        shown.append(_cut(f"... {counted(more, 'more line')}: make the window higher", columns))
     return shown
 
 

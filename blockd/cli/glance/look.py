@@ -31,6 +31,8 @@ class Look(NamedTuple):
     fetched: "Sequence[Note]"
     verified: "Report | None"
     expiring: "Sequence[Expiry]"
+    to_start: str = ""
+    """How the daemons are started, as the rest of a sentence."""
 
 
 def look(given: Setting, days: int) -> Look:
@@ -63,6 +65,7 @@ def look(given: Setting, days: int) -> Look:
         _fetched(given),
         _verified(given),
         [expiry for expiry in record.expiries if expiry.last_day <= until] if record else [],
+        given.to_start,
     )
 
 

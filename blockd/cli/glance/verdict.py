@@ -64,7 +64,10 @@ def _verdict(standing: Standing, reasons: Sequence[str]) -> str:
 def _attention(look: Look, *, well: bool) -> Iterator[str]:
     standing = look.standing
     compiler = standing.of("compiler")
-    if "compiler" in look.silent:
+    absent = [name for name, why in look.silent.items() if isinstance(why, AbsentError)]
+    if len(absent) == len(standing.daemons):
+        yield f"nothing of blockd runs: {look.to_start}"
+    elif "compiler" in look.silent:
         runs = "run" if isinstance(look.silent["compiler"], AbsentError) else "answer"
         waiting = "lists that change and entries that expire wait for it"
         yield f"the compiler does not {runs}: {waiting}"

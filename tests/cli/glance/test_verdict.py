@@ -145,6 +145,16 @@ def test_what_wants_attention_is_said_with_what_to_do(changed, said):
     assert list(looked(**{"resolver": QUIET} | changed).attention) == said
 
 
+def test_where_nothing_runs_it_says_how_to_start_it():
+    gone = dict.fromkeys(("compiler", "resolver", "routes"), AbsentError("x"))
+    at = COMMITTED + timedelta(hours=5)
+    nothing = standing(compiler=None, resolver=None, routes=None, notice=None)
+    look = Look(at, Path("/state"), nothing, "", gone, (), None, [], "`blockd up` runs it")
+    assert show(look).attention == ("nothing of blockd runs: `blockd up` runs it",)
+    (said,) = show(look._replace(silent={"compiler": AbsentError("x")})).attention
+    assert said.startswith("the compiler does not run: ")
+
+
 def test_what_the_verdict_says_is_not_said_twice():
     shown = looked(resolver={**QUIET, "ready": False, "problem": "port 53 is taken"})
     assert "port 53 is taken" in shown.verdict
