@@ -35,6 +35,7 @@ _PROGRAMS = {
 }
 """What is used here, and which Debian package brings it."""
 
+_MOST_STEPS = 200
 _MARK = f"{PREFIX}machine-"
 _numbers = itertools.count()
 
@@ -84,12 +85,33 @@ class Machine:
     """The nspawn that runs it."""
 
     def path(self, inside: str) -> Path:
-        """Return where a file of the container is for this process."""
+        """Return where a file of the container is for this process.
+
+        Not to be written through links: this process would follow an absolute one to this
+        machine's own files. `real` follows them as the container does.
+        """
         return Path(f"/proc/{self.leader}/root") / inside.lstrip("/")
+
+    def real(self, inside: str) -> Path:
+        """Return the same without links, each of them followed inside."""
+        left, found = inside.split("/")[::-1], Path("/")
+        for _ in range(_MOST_STEPS):
+            if not left:
+                return self.path(str(found))
+            step = left.pop()
+            if step in {"", ".."}:
+                found = found.parent if step else found
+            elif (link := self.path(str(found / step))).is_symlink():
+                target = str(link.readlink())
+                found = Path("/") if target.startswith("/") else found
+                left += target.split("/")[::-1]
+            else:
+                found /= step
+        raise AssertionError(f"{inside}: links that lead in circles")
 
     def write(self, inside: str, text: str, mode: int = 0o644) -> None:
         """Write a file, its directories included."""
-        path = self.path(inside)
+        path = self.real(inside)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(mode)

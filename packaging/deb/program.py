@@ -79,7 +79,7 @@ def build(given: argparse.Namespace) -> Path:
         depends = [*texts.python_bounds(major, minor), *elf.depends(_objects(packages)), *_ALSO]
         facts = texts.Facts(
             version, architecture, given.maintainer, depends,
-            summary=metadata["Summary"].partition(":")[0].lower(), size=layout.size(stage),
+            summary=texts.summary(metadata["Summary"]), size=layout.size(stage),
         )  # fmt: skip
         _control(stage, facts)
         layout.settle(stage, seconds)

@@ -69,6 +69,15 @@ Description: {facts.summary}
 """
 
 
+def summary(text: str) -> str:
+    """Return the first part of a summary as a synopsis: no sentence, so without its capital.
+
+    Debian Policy 3.4.1; names within keep theirs.
+    """
+    first = text.partition(":")[0]
+    return first[:1].lower() + first[1:]
+
+
 def python_bounds(major: int, minor: int) -> list[str]:
     """Return the dependencies on the one Python whose modules the package holds compiled."""
     return [f"python3 (>= {major}.{minor})", f"python3 (<< {major}.{minor + 1})"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import debian
 from tests.e2e import gateway as gateways
 
 
@@ -22,6 +23,13 @@ def client(net):
     made = gateways.Client(net.client)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The root of a Debian with systemd-resolved, kept for all files that boot one."""
+    with debian.root(*debian.SERVER) as made:
+        yield made
 
 
 @pytest.fixture

@@ -50,14 +50,15 @@ def _same_python():
 
 
 @contextlib.contextmanager
-def booted(space, kept=None):
-    """Boot a host with everything in place and nothing started.
+def booted(space, kept=None, **options):
+    """Boot a host with everything in place and nothing started; see `nspawn.machine`.
 
     Args:
         space: the namespace of its network.
-        kept: directories of this machine that outlive it, see `nspawn.machine`.
+        kept: directories of this machine that outlive it.
+        **options: further ones of `nspawn.machine`.
     """
-    with bare(space, kept=kept) as machine:
+    with bare(space, kept=kept, **options) as machine:
         machine.path("/usr/local/bin/blockd").symlink_to(PROGRAM)
         _units(machine)
         yield machine

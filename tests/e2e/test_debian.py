@@ -68,12 +68,6 @@ PACKAGE = Way(
 
 
 @pytest.fixture(scope="module")
-def root():
-    with debian.root(*debian.SERVER) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def package():
     with debian.package() as built:
         yield built
@@ -92,9 +86,9 @@ def wheels(package, tmp_path_factory):
 
 
 @pytest.fixture
-def machine(root, net, package, wheels, tmp_path):
+def machine(server, net, package, wheels, tmp_path):
     """A host whose operator has two versions of blockd, each as a checkout and as a package."""
-    with nspawn.machine(net.gateway, {wheels: "/srv/wheels"}, root) as booted:
+    with nspawn.machine(net.gateway, {wheels: "/srv/wheels"}, server) as booted:
         left_out = shutil.ignore_patterns("*.deb", ".*", "build", "dist", "tests")
         for place in (HERE, NEWER):
             shutil.copytree(package.parent, booted.path(place), ignore=left_out)

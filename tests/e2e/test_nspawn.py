@@ -57,6 +57,12 @@ def test_it_is_a_system_with_a_network_that_clients_reach_and_leaves_nothing(net
         assert net.client.run(*argv).stdout == "from the container\n"
         assert "Started web.service" in machine.journal("web.service")
         assert not Path("/srv/page").exists()
+        # An absolute link leads to a file of the container, not to this machine's of that name.
+        machine.run("ln", "-s", "/srv/page", "/srv/absolute")
+        machine.run("ln", "-s", "../srv/absolute/leaf.html", "/srv/relative")
+        machine.write("/srv/relative", "by way of links\n")
+        assert machine.run("cat", "/srv/page/leaf.html").stdout == "by way of links\n"
+        assert not Path("/srv/page").exists()
         assert left(os.getpid())
     assert left(os.getpid()) == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
-from tests import debian, readme
+from tests import readme
 from tests.e2e import gateway as gateways
 from tests.e2e import host
 from tests.e2e.gateway import ADDRESSES, NAME, OPEN, TABLE, exchanged, socket_in, until
@@ -215,9 +215,9 @@ def test_what_is_removed_but_not_purged_leaves_the_operators_files_and_the_state
 
 
 @pytest.mark.timeout(240)  # a root with systemd-resolved is made first, from package archives
-def test_systemd_resolved_hands_the_port_over_and_gets_it_back(net, client):
+def test_systemd_resolved_hands_the_port_over_and_gets_it_back(net, client, server):
     listed, other = NAME, "www.example.org"
-    with debian.root(*debian.SERVER) as root, gateway(net, root) as machine:
+    with gateway(net, server) as machine:
         machine.write(
             "/etc/systemd/resolved.conf.d/servers.conf",
             f"[Resolve]\nDNS={NAME_SERVERS[0]}\nDomains=corp.example\n",
@@ -225,12 +225,12 @@ def test_systemd_resolved_hands_the_port_over_and_gets_it_back(net, client):
         machine.systemctl("restart", "systemd-resolved")
         link = machine.path("/etc/resolv.conf").readlink()
         assert link.name == "stub-resolv.conf"
-        before = differences(machine, root)
+        before = differences(machine, server)
         run(machine)
         put_lists(machine)
         said = run(machine, status=1).stderr
         assert "127.0.0.54:53 is taken by systemd-resolved: `blockd setup --resolved`" in said
-        assert differences(machine, root)["etc/blockd/blockd.toml"]
+        assert differences(machine, server)["etc/blockd/blockd.toml"]
         assert resolved_by(machine, listed)
 
         run(machine, "--resolved")
@@ -247,7 +247,7 @@ def test_systemd_resolved_hands_the_port_over_and_gets_it_back(net, client):
         assert run(machine).stdout == "nothing to do: everything is as it should be\n"
 
         taken_back(machine, net)
-        assert differences(machine, root) == before
+        assert differences(machine, server) == before
         assert machine.path("/etc/resolv.conf").readlink() == link
         assert resolved_by(machine, listed)
 

@@ -90,7 +90,7 @@ def test_names_that_the_resolver_does_not_know_of_are_found(running, tmp_path):
     words = ["verify", "--json", "--sample", "0", "--server", GATEWAY_V4]
     status, report = _report(running.net.gateway.run(*argv, *words, check=False))
     assert status == 1
-    why = "answered as if it were not listed (rcode 0, 1 records)"
+    why = "answered as if it were not listed (rcode 0, 1 record)"
     assert sorted(report["failures"]) == [
         ["names", "new-one.test", why], ["names", "new-two.test", why],
     ]  # fmt: skip

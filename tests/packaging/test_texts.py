@@ -18,6 +18,18 @@ def test_the_control_file_has_one_field_a_line():
     assert fields["Description"] == "what it is"
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Routes on Linux gateways: a resolver", "routes on Linux gateways"),
+        ("Routes", "routes"),
+        ("", ""),
+    ],
+)
+def test_the_synopsis_is_the_beginning_of_the_summary_and_no_sentence(said, shown):
+    assert texts.summary(said) == shown
+
+
 def test_one_python_alone_is_accepted():
     assert texts.python_bounds(3, 11) == ["python3 (>= 3.11)", "python3 (<< 3.12)"]
 

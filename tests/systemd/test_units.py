@@ -111,6 +111,13 @@ def complaints(directory):
     return done.stdout + done.stderr + (f"exit {done.returncode}" if done.returncode else "")
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_systemctl_status_names_the_manual_of_what_is_started(name):
+    found = unit(name)
+    verb = found["ExecStart"][0].split()[1]
+    assert found["Documentation"] == [f"man:blockd-{verb}(8)"]
+
+
 @pytest.fixture
 def copies(tmp_path):
     """Copies of the units whose program exists on this machine."""
