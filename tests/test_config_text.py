@@ -8,7 +8,7 @@ import pytest
 
 from blockd import config as configuration
 from blockd import config_text
-from blockd.config import Config, Endpoint, Share, SourceSection, Upstream
+from blockd.config import Config, SourceSection
 from blockd.terms import Action, Basis, Denied, ListFormat, Override, Required, RouteType, Strategy
 
 DECLARED = [
@@ -54,30 +54,6 @@ def test_every_default_written_down_is_the_built_in_configuration():
             assert configuration.parse(text, "x") == Config(), text
             defaults.setdefault(key.section, {}).update(tomllib.loads(text)[key.section])
     assert msgspec.json.decode(msgspec.json.encode(Config(), enc_hook=str)) == defaults
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (True, "true"),
-        (5354, "5354"),
-        (Share(number=7), "7"),
-        (Share(percent=1.5), '"1.5%"'),
-        (Action.TCP_ONLY, '"tcp-only"'),
-        ('a "b" \\ \n', '"a \\"b\\" \\\\ \\n"'),
-        ({}, "{}"),
-        ({"corp.example": (Upstream(Endpoint("10.0.0.53")),)},
-         '{ "corp.example" = ["10.0.0.53:53"] }'),
-    ],
-)  # fmt: skip
-def test_a_value_is_written_as_toml_reads_it(value, text):
-    assert config_text.toml(value) == text
-    assert tomllib.loads(f"key = {text}")
-
-
-def test_what_toml_has_no_form_for_is_refused():
-    with pytest.raises(TypeError, match="NoneType"):
-        config_text.toml(None)
 
 
 WORDS = {

@@ -29,11 +29,17 @@ def test_a_source_says_what_holds_for_it_alone():
 
 
 MISTAKES = [
-    ("[[list.source]]\nfromat = 'rpz'\n", "key `list.source[0].fromat`; did you mean `format`?"),
+    ("[[list.source]]\nfromat = 'rpz'\n", 'did you mean `format`, as in `format = "hosts"`?'),
     ("[[list.source]]\n", "list.source[0]: a source has either a `path` or a `url`"),
     ("[[list.source]]\npath = 'a'\nurl = 'https://a.example/'\n", "either a `path` or a `url`"),
-    ("[[list.source]]\npath = 'a'\nformat = 'bind'\n", "source[0].format: Invalid enum value"),
-    ("[[list.source]]\npath = 'a'\nbasis = 'law'\n", "list.source[0].basis: Invalid enum value"),
+    (
+        "[[list.source]]\npath = 'a'\nformat = 'bind'\n",
+        'format: "bind" is not one of native, domains, hosts,',
+    ),
+    (
+        "[[list.source]]\npath = 'a'\nbasis = 'law'\n",
+        'source[0].basis: "law" is not one of order, policy, request',
+    ),
     ("[[list.source]]\npath = 'a'\nbudget = 'x'\n", "source[0].budget: 'x' is neither a number"),
     ("[[list.source]]\npath = 'a'\nkey = 'RW'\n", "source[0].key: 'RW' is not a public key of"),
     ("[[list.source]]\npath = 'a'\naction = 'block'\n", "source[0].action: 'block' is none; write"),
@@ -42,7 +48,7 @@ MISTAKES = [
     ("[[list.source]]\npath = 'a'\naction = 'cname a..b'\n", "list.source[0].action: "),
     ("[[list.source]]\npath = 'a'\n" * 2, "list.source: a stands in two tables; keep one"),
     ("[[list.source]]\nurl = 'http://a.example/'\n", "list.source[0].url: 'http://a.example/': a"),
-    ("[list]\nsource = [5]\n", "list.source[0]: Expected `object`"),
+    ("[list]\nsource = [5]\n", "list.source[0]: 5 is not a table; for example `[[list.source]]`"),
 ]
 
 
@@ -50,5 +56,5 @@ MISTAKES = [
 def test_a_mistake_is_told_with_its_file_and_key(text, said):
     with pytest.raises(ConfigError) as caught:
         configuration.parse(text, "b.toml")
-    assert str(caught.value).startswith("b.toml: ")
+    assert str(caught.value).startswith("b.toml:")
     assert said in str(caught.value)
