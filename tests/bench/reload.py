@@ -19,11 +19,17 @@ from msgspec import Struct
 from tests.bench import peers, stalls, workloads
 from tests.bench.peers import Server
 
-FILL = 150_000
-"""Answers of the usual size that fill 64 MB."""
+FILL = 500_000
+"""Answers that fill 64 MB several times over: only when a cache has dropped as many entries as it
+holds has its dictionary the size that it will have for good."""
 
 RATE = 10_000
 """Queries a second."""
+
+READINGS = 10
+"""Memory is read after one reload in so many, the first among them, and after the last."""
+SETTLED = 4.0
+"""Seconds from a reload to its reading: what is asked touches nearly all pages of the table."""
 
 KINDS = ("listed", "cached", "forwarded")
 """Each a third of the queries, in turn."""
@@ -43,8 +49,8 @@ class Reloaded(Struct):
     lost: int
     leaked: int
     worst_ms: float
-    first_mb: float
-    last_mb: float
+    memory_mb: list[float] = []
+    """The resolver's private memory and its share of mappings, the first reading first."""
     latencies: list["Latency"] = []
     stalled_ms: float = 0.0
     """The longest that a process which slept on the resolver's core meanwhile woke late."""
@@ -68,7 +74,7 @@ def measure(server: Server, directory: Path, names: list[str], reloads: int) -> 
     _fill(server, directory)
     load = _Load(server.port, names)
     leaked = 0
-    first = last = 0.0
+    memory: list[float] = []
     with stalls.seen(peers.SERVER_CORE) as stalled, load:
         for number in range(reloads):
             fresh = f"fresh-{number}.reload.example"
@@ -83,12 +89,13 @@ def measure(server: Server, directory: Path, names: list[str], reloads: int) -> 
                 check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             leaked += not _blocked(server.port, fresh)
-            last = server.memory()[1]
-            first = first or last
+            if number % READINGS == 0 or number == reloads - 1:
+                time.sleep(SETTLED)
+                memory.append(server.memory()[1])
     latencies = load.latencies()
     return Reloaded(
         reloads, len(names), load.asked, load.asked - load.answered, leaked + load.leaked,
-        max(each.worst for each in latencies), first, last, latencies, stalled.worst_ms,
+        max(each.worst for each in latencies), memory, latencies, stalled.worst_ms,
     )  # fmt: skip
 
 

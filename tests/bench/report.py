@@ -67,7 +67,8 @@ def sizes(more: dict[str, Any]) -> str:
         lines.append(
             f"\n{found.reloads} reloads at {found.names:,} names under {found.asked:,} queries:"
             f" {found.lost} lost, {found.leaked} leaked, the worst took {found.worst_ms:.1f} ms;"
-            f" {found.first_mb:.0f} MB after the first, {found.last_mb:.0f} MB after the last"
+            f" {found.memory_mb[0]:.0f} MB after the first, {found.memory_mb[-1]:.0f} MB after the"
+            f" last, {max(found.memory_mb):.0f} MB at most"
         )
         lines += [
             f"{each.kind}: median {each.median:.1f} ms, 99.9 % within {each.most:.1f} ms,"
