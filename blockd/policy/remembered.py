@@ -25,7 +25,7 @@ from blockd.watchlist.model import NameEntry, Parsed, PrefixEntry, Rule, Scope
 from blockd.watchlist.never import Exceptions
 
 MOST = 200_000
-"""Rules, rivals and issues that are worth remembering: reading these takes half a second."""
+"""Rules, rivals and issues that are worth remembering: more take too long to read."""
 
 _DIGEST = hashlib.sha256().digest_size
 

@@ -51,7 +51,7 @@ MOST_IN_FLIGHT = 20_000
 """Exchanges at once; without a bound, a dead upstream would let queries eat the memory."""
 CROWDED = MOST_IN_FLIGHT // 4
 """From so many on it is kept whose each is, until there are half as many: an account that is begun
-anew reads all of them, which takes ten milliseconds."""
+anew reads all of them at once."""
 MOST_WAITERS = 1_000
 """Clients that wait for one question; who comes later asks again, and finds it in the cache."""
 
