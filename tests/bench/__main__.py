@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import topology
-from tests.bench import load, peers, reload, report, routes, workloads
+from tests.bench import peers, reload, report, rounds, routes, workloads
 from tests.bench.load import Measured
 from tests.bench.peers import Server
 
@@ -26,7 +26,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--servers", help="default: all that are found")
     parser.add_argument("--workloads", default="w1,w2,w3,w4,w5")
-    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--rounds", type=int, default=3, help="each server in each of them")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a workload in a round")
     parser.add_argument("--many", type=int, default=MANY)
     parser.add_argument("--reloads", type=int, default=5, help="at the many names, under load")
     parser.add_argument(
@@ -55,8 +56,9 @@ def _resolver(options: argparse.Namespace) -> None:
         if shutil.which(program) is None:
             raise SystemExit(f"needs {program}: apt-get install dnsperf unbound util-linux")
     wanted = options.workloads.split(",")
+    few, many = [w for w in wanted if w != "w2"], [w for w in wanted if w == "w2"]
     results: list[Measured] = []
-    more: dict[str, Any] = {"sizes": []}
+    more: dict[str, Any] = {"rounds": options.rounds, "seconds": options.seconds, "sizes": []}
     with tempfile.TemporaryDirectory(prefix="blockd-bench-") as scratch:
         directory = Path(scratch)
         servers = peers.ALL
@@ -64,82 +66,48 @@ def _resolver(options: argparse.Namespace) -> None:
             package = directory / "wheel"
             zipfile.ZipFile(options.wheel).extractall(package)
             servers = {"blockd": ("python3", partial(peers.blockd, package=package)), **servers}
+        asked = options.servers.split(",") if options.servers else peers.found(servers)
+        starts = {name: servers[name][1] for name in asked}
         stub = peers.stub(directory)
         try:
-            asked = options.servers.split(",") if options.servers else peers.found(servers)
-            for name in asked:
-                start = servers[name][1]
-                few = [w for w in wanted if w != "w2"]
-                results += run(name, start, FEW, few, options, directory, more)
-                if "w2" in wanted:
-                    results += run(name, start, options.many, ["w2"], options, directory, more)
+            for count, some in ((FEW, few), (options.many, many)):
+                if some:
+                    results += _run(starts, workloads.listed(count), some, options, directory, more)
         finally:
             stub.stop()
-    for result in results:
-        print(
-            f"{result.workload} {result.server:14} {result.microseconds:8.2f} us"
-            f" {result.rate:9.0f}/s lost {result.lost} {result.codes}"
-        )
     print(f"{report.table(results)}\n\n{report.sizes(more)}")
     if options.out:
         report.write(options.out, results, more)
 
 
-def run(
-    name: str,
-    start: Callable[[list[str], Path], Server],
-    count: int,
+def _run(
+    starts: dict[str, Callable[[list[str], Path], Server]],
+    names: list[str],
     wanted: list[str],
     options: argparse.Namespace,
     directory: Path,
     more: dict[str, Any],
 ) -> list[Measured]:
-    """Start a server with a list of that many names and measure the workloads on it."""
-    if not wanted:
-        return []
-    names = workloads.listed(count)
-    own = directory / f"{name}-{count}"
-    own.mkdir()
-    server = start(names, own)
-    results = []
+    """Measure the workloads on all servers with one list, then their sizes, then the reloads."""
+    running = rounds.start(starts, names, directory)
     try:
-        took = load.wait_until_up(server, names[0])
-        for workload in wanted:
-            lines = {
-                "w1": lambda: workloads.w1(names),
-                "w2": lambda: workloads.w2(names),
-                "w3": workloads.w3,
-                "w4": lambda: workloads.w4(name.replace("-", "")),
-                "w5": lambda: workloads.w5(names),
-            }[workload]()
-            queries = warm = workloads.write(directory / "queries.txt", lines)
-            if workload == "w2":
-                others = workloads.w2(names, 3, workloads.WARM)
-                warm = workloads.write(directory / "warm.txt", others)
-            elif workload == "w4":
-                others = workloads.w4(f"warm-{name}", workloads.WARM)
-                warm = workloads.write(directory / "warm.txt", others)
-            if workload == "w5":
-                results.append(load.measure_fresh(server, queries, options.seconds))
-            else:
-                once = workload in {"w2", "w4"}
-                results.append(
-                    load.measure(server, workload, queries, options.seconds, warm, once=once)
-                )
-        rss, pss = server.memory()
-        size = {
-            "server": name, "names": count, "first_answer_s": took,
-            "resident_mb": rss, "proportional_mb": pss,
-        }  # fmt: skip
-        print(size, flush=True)
-        more["sizes"].append(size)
-        own_name = "blockd" if options.wheel else "blockd-pure"
-        if name == own_name and count == options.many and options.reloads:
-            more["reload"] = reload.measure(server, own, names, options.reloads)
+        found = rounds.measure(running, wanted, names, options.rounds, options.seconds, directory)
+        for server, _, first_answer in running:
+            rss, pss = server.memory()
+            size = {
+                "server": server.name, "names": len(names), "first_answer_s": first_answer,
+                "resident_mb": rss, "proportional_mb": pss,
+            }  # fmt: skip
+            print(size, flush=True)
+            more["sizes"].append(size)
+        own = running[0]
+        if own.server.name in report.OWN and "w2" in wanted and options.reloads:
+            rounds.stop(running[1:])
+            more["reload"] = reload.measure(own.server, own.directory, names, options.reloads)
             print(more["reload"], flush=True)
     finally:
-        server.stop()
-    return results
+        rounds.stop(running)
+    return found
 
 
 if __name__ == "__main__":

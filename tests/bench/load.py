@@ -20,11 +20,24 @@ class Measured(Struct):
     workload: str
     microseconds: float
     """CPU time a query, user and system."""
+    kernel: float
+    """The system's part of it, also in microseconds."""
+    least: float
+    most: float
+    """What the whole was in the best round and in the worst."""
     answered: int
     lost: int
     rate: float
     """Answered a second."""
     codes: str
+
+
+def line(one: Measured) -> str:
+    """Return a line for who looks on."""
+    return (
+        f"{one.workload} {one.server:14} {one.microseconds:8.2f} us, {one.kernel:5.2f} the kernel's"
+        f" {one.rate:9.0f}/s lost {one.lost} {one.codes}"
+    )
 
 
 def wait_until_up(server: Server, name: str, patience: float = 120) -> float:
@@ -60,12 +73,15 @@ def measure(
     _run([*(str(warm) if word == str(queries) else word for word in command), "-l", "1"])
     before = server.cpu()
     said = _run([*command, "-l", f"{seconds:g}", *(["-n", "1"] if once else [])])
-    used = server.cpu() - before
     answered = int(_find(r"Queries completed:\s+(\d+)", said))
+    whole, kernel = _cost(before, server.cpu(), answered)
     return Measured(
         server=server.name,
         workload=workload,
-        microseconds=used / max(answered, 1) * 1e6,
+        microseconds=whole,
+        kernel=kernel,
+        least=whole,
+        most=whole,
         answered=answered,
         lost=int(_find(r"Queries lost:\s+(\d+)", said)),
         rate=float(_find(r"Queries per second:\s+([\d.]+)", said)),
@@ -79,16 +95,28 @@ def measure_fresh(server: Server, queries: Path, seconds: float) -> Measured:
     _run([*command, str(server.port), str(queries), "1"])
     before = server.cpu()
     said = msgspec.json.decode(_run([*command, str(server.port), str(queries), f"{seconds:g}"]))
-    used = server.cpu() - before
+    whole, kernel = _cost(before, server.cpu(), said["answered"])
     return Measured(
         server=server.name,
         workload="w5",
-        microseconds=used / max(said["answered"], 1) * 1e6,
+        microseconds=whole,
+        kernel=kernel,
+        least=whole,
+        most=whole,
         answered=said["answered"],
         lost=said["lost"],
         rate=said["rate"],
         codes=", ".join(f"rcode {code}: {count}" for code, count in said["codes"].items()),
     )
+
+
+def _cost(
+    before: tuple[float, float], after: tuple[float, float], answered: int
+) -> tuple[float, float]:
+    """Return the microseconds of an answered query, whole and in the kernel."""
+    user, system = (b - a for a, b in zip(before, after, strict=True))
+    each = 1e6 / max(answered, 1)
+    return (user + system) * each, system * each
 
 
 def _run(command: list[str]) -> str:

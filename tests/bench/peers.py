@@ -25,9 +25,10 @@ class Server(NamedTuple):
     def pid(self) -> int:
         return self.process.pid
 
-    def cpu(self) -> float:
-        """Return the CPU seconds that it and its children have used, user and system."""
-        return sum(_cpu(pid) for pid in _tree(self.pid))
+    def cpu(self) -> tuple[float, float]:
+        """Return the CPU seconds that it and its children have used, user's and system's."""
+        user, system = zip(*(_cpu(pid) for pid in _tree(self.pid)), strict=True)
+        return sum(user), sum(system)
 
     def memory(self) -> tuple[float, float]:
         """Return its resident and proportional memory in MB."""
@@ -58,9 +59,10 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(below for child in children for below in _tree(int(child)))]
 
 
-def _cpu(pid: int) -> float:
+def _cpu(pid: int) -> tuple[float, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    ticks = os.sysconf("SC_CLK_TCK")
+    return int(fields[11]) / ticks, int(fields[12]) / ticks
 
 
 def start(
@@ -102,6 +104,7 @@ def stub(directory: Path) -> Server:
 
 def blockd(names: list[str], directory: Path, package: Path | None = None) -> Server:
     """Compile the list, then start the resolver: the sources here, or an unpacked wheel."""
+    name, port = ("blockd", 5301) if package is not None else ("blockd-pure", 5307)
     rules = directory / "rules"
     rules.mkdir(exist_ok=True)
     (rules / "names.txt").write_text("".join(f"{name}\n" for name in names))
@@ -109,7 +112,7 @@ def blockd(names: list[str], directory: Path, package: Path | None = None) -> Se
     config.write_text(f"""[list]
 paths = ["{rules}"]
 [resolver]
-listen = ["127.0.0.1:5301"]
+listen = ["127.0.0.1:{port}"]
 upstreams = ["127.0.0.1:{STUB_PORT}"]
 [routes]
 enabled = false
@@ -118,8 +121,7 @@ enabled = false
     began = time.monotonic()
     subprocess.run([*common, "compile"], check=True, stdout=subprocess.DEVNULL)
     print(f"blockd compile, {len(names)} names: {time.monotonic() - began:.2f} s", flush=True)
-    name = "blockd" if package is not None else "blockd-pure"
-    return start(name, [*common, "resolve"], 5301, directory, package)
+    return start(name, [*common, "resolve"], port, directory, package)
 
 
 def blockd_command(directory: Path) -> list[str]:

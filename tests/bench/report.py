@@ -29,6 +29,9 @@ def table(results: list[Measured]) -> str:
         ]
         lines.append(f"| {server} | " + " | ".join(cells) + " |")
     for own in (server for server in servers if server in OWN):
+        cells = [f"{found[w, own].kernel:.2f}" if (w, own) in found else "" for w in workloads]
+        lines.append(f"| {own}, in the kernel | " + " | ".join(cells) + " |")
+    for own in (server for server in servers if server in OWN):
         for name, peer in (("the fastest peer", None), ("Unbound", "unbound")):
             ratios = [_ratio(found, w, servers, own, peer) for w in workloads]
             lines.append(f"| {own} against {name} | " + " | ".join(ratios) + " |")

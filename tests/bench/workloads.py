@@ -7,9 +7,6 @@ from pathlib import Path
 W3_NAMES = 5000
 QUERIES = 100_000
 """Lines of the files that are asked again and again."""
-FRESH, WARM = 2_500_000, 400_000
-"""Lines of the files in which no question stands twice; they are read once, after a warm-up with
-questions of its own."""
 
 
 def listed(count: int) -> list[str]:
@@ -31,7 +28,7 @@ def w1(names: list[str]) -> Iterator[str]:
         yield f"{name} {chance.choice(('A', 'A', 'AAAA', 'HTTPS'))}"
 
 
-def w2(names: list[str], seed: int = 2, count: int = FRESH) -> Iterator[str]:
+def w2(names: list[str], seed: int, count: int) -> Iterator[str]:
     """A listed name under a fresh random label each time."""
     chance = random.Random(seed)
     for _ in range(count):
@@ -45,7 +42,7 @@ def w3() -> Iterator[str]:
         yield f"host-{chance.randrange(W3_NAMES)}.cached.invalid-zone.example A"
 
 
-def w4(run: str, count: int = FRESH) -> Iterator[str]:
+def w4(run: str, count: int) -> Iterator[str]:
     """Unlisted names, each asked once; `run` keeps one run's names from another's caches."""
     for number in range(count):
         yield f"h{number}.{run}.forwarded.example A"
