@@ -54,6 +54,8 @@ class Reloaded(Struct):
     latencies: list["Latency"] = []
     stalled_ms: float = 0.0
     """The longest that a process which slept on the resolver's core meanwhile woke late."""
+    dropped: int = 0
+    """Datagrams that the upstream's full socket lost: the resolver asks again after 0.7 s."""
 
 
 class Latency(Struct):
@@ -75,6 +77,7 @@ def measure(server: Server, directory: Path, names: list[str], reloads: int) -> 
     load = _Load(server.port, names)
     leaked = 0
     memory: list[float] = []
+    dropped = peers.dropped(peers.STUB_PORT)
     with stalls.seen(peers.SERVER_CORE) as stalled, load:
         for number in range(reloads):
             fresh = f"fresh-{number}.reload.example"
@@ -96,6 +99,7 @@ def measure(server: Server, directory: Path, names: list[str], reloads: int) -> 
     return Reloaded(
         reloads, len(names), load.asked, load.asked - load.answered, leaked + load.leaked,
         max(each.worst for each in latencies), memory, latencies, stalled.worst_ms,
+        peers.dropped(peers.STUB_PORT) - dropped,
     )  # fmt: skip
 
 

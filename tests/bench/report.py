@@ -79,7 +79,8 @@ def sizes(more: dict[str, Any]) -> str:
             for each in found.latencies
         ]
         lines.append(
-            f"a process that slept on the resolver's core woke up to {found.stalled_ms:.1f} ms late"
+            f"a process that slept on the resolver's core woke up to {found.stalled_ms:.1f} ms"
+            f" late; the upstream lost {found.dropped} questions for want of room"
         )
     return "\n".join(lines)
 
