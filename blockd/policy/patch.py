@@ -74,7 +74,7 @@ def may(kept: KeptSource) -> bool:
     if not was.linewise or was.omitted or len(kept.rules) != 1:
         return False
     rule = kept.rules[0][0]
-    plain = not rule.allow and not rule.line and rule.expires is None
+    plain = not rule.allow and rule.expires is None
     return plain and all(issue.origin.line for issue in was.issues)
 
 
@@ -99,9 +99,12 @@ def patch(
     again = dict(hunks.picked(before, blamed))
     gone = {hunk.old + at: line for hunk in found for at, line in enumerate(hunk.gone)}
     came = {hunk.new + at: line for hunk in found for at, line in enumerate(hunk.came)}
+    first = min(gone | came, default=kept.parsed.lines + 1)
     came |= {places[line]: text for line, text in again.items() if places[line] != GONE}
     for line in again:
         places[line] = GONE
+    if (line := kept.rules[0][0].line) and (line in again or first <= line):
+        return None  # a rule with a line is known by it, as the first that asked for it
     lines = _Lines(kept, entries, places)
     try:
         for line, text in (gone | again).items():
@@ -171,7 +174,7 @@ class _Lines:
         read.issues.sort()
         read = agreed(read, terms)
         rules = [entry.rule for entry in read.names] + [entry.rule for entry in read.prefixes]
-        if any(each != rule for each in rules):
+        if not all(_is_same(each, rule) for each in rules):
             return None
         suffixes = bounds.suffixes() if read.names else PublicSuffixes(())
         read = guard.inspect(read, bounds.limits, suffixes, bounds.never, bounds.excepted)
@@ -247,6 +250,13 @@ class _Lines:
     def _count(self, said: Parsed, by: int) -> None:
         for what in self._counts:
             self._counts[what] += by * getattr(said, what)
+
+
+def _is_same(read: Rule, rule: Rule) -> bool:
+    """Tell whether the rule of a line read by itself is the source's, first asked for elsewhere."""
+    if bool(read.line) is not bool(rule.line):
+        return False
+    return msgspec.structs.replace(read, line=rule.line) == rule
 
 
 def _scope(key: Key) -> Scope | None:

@@ -29,6 +29,7 @@ def kept(text="a.example\n", name="x.txt", rules=(RULE,)):
     [
         ("a.example\na.example\ncom\n", "x.txt"), ("0.0.0.0 a.example b.example\n", "x.hosts"),
         ("198.18.0.1\n198.18.0.0-198.18.0.9\n", "x.ipset"), ("||a.example^\n##.x\n", "x.adblock"),
+        ("local=/a.example/b.example/\n", "x.conf"), ('local-zone: "a.example" static\n', "x.conf"),
     ],
 )  # fmt: skip
 def test_a_list_whose_lines_speak_for_themselves_may_be_patched(text, name):
@@ -40,7 +41,8 @@ def test_a_list_whose_lines_speak_for_themselves_may_be_patched(text, name):
     [
         ("0.0.0.0 a.example\n::1 a.example\n", "x.hosts"),
         ("||a.example^$badfilter\n", "x.adblock"),
-        ("address=/a.example/\n", "x.conf"), ("domain\na.example\n", "x.csv"),
+        ("address=/a.example/198.18.0.9\n", "x.conf"), ("domain\na.example\n", "x.csv"),
+        ('local-zone: "a.example" redirect\nlocal-data: "a.example A 198.18.0.9"\n', "x.conf"),
         ("a.example CNAME .\n", "x.rpz"), ("!#if x\n||a.example^\n", "x.adblock"),
     ],
 )  # fmt: skip
@@ -52,7 +54,6 @@ def test_a_list_whose_lines_need_one_another_may_not(text, name):
     "rules",
     [
         (), (RULE, Rule(id="y", source="x.txt")), (Rule(id="x", source="x.txt", allow=True),),
-        (Rule(id="x", source="x.txt", line=3),),
         (Rule(id="x", source="x.txt", expires=date(2026, 3, 1)),),
     ],
 )  # fmt: skip

@@ -43,12 +43,30 @@ LINES = {
         "198.18.1.0/28", "198.18.1.1", "198.18.1.1-198.18.1.3", "2001:db8::/48", "10.0.0.0/8",
         "; no", "198.18.0.0/15", "198.18.1.1/24", "", "198.18.2.1", "198.18.2.1/32",
     ],
+    "f.conf": [
+        "address=/a.example/", "address=/a.example/0.0.0.0", "local=/b.example/", "# comment", "",
+        "address=/c.example/d.example/#", "server=/e.example/", "address=/b.a.example/::",
+        "server=/b.a.example/198.18.0.53", "address=/f.example/198.18.0.9", "cache-size=10",
+        "address=/c.example/", "address=/com/", "address=//", "address=/a..b/a.example/",
+        "address=/never.example/", "address=/.g.example/ # more", "local=/*.a.example/",
+    ],
+    "g.zones": [
+        'local-zone: "a.example" static', 'local-zone: "b.example" always_nxdomain', "server:",
+        'local-zone: "a.example" always_nxdomain', 'local-zone: "b.a.example" transparent', "",
+        'local-zone: "c.example." static', 'local-zone: "com" static', "  # comment",
+        "verbosity: 1",
+        'local-zone: "d.example" refuse', 'local-zone: "a..b" static', 'local-zone: "x.example"',
+        'local-data: "d.example A 0.0.0.0"', 'local-zone: "e.example" redirect',
+        'local-data: "e.example A 198.18.0.9"', 'local-zone: "never.example" static',
+        "local-zone: 'f.example' static",
+    ],
     "e.rpz": ["a.example CNAME .", "b.example CNAME rpz-drop.", "c.example CNAME rpz-passthru."],
 }  # fmt: skip
 HEADS = {
     "a.txt": ["own.a.example"], "b.hosts": ["0.0.0.0 own.b.example"],
     "c.adblock": ["||own.c.example^"],
-    "d.ipset": ["198.18.200.0/24"],
+    "d.ipset": ["198.18.200.0/24"], "f.conf": ["address=/own.f.example/"],
+    "g.zones": ["server:", 'local-zone: "own.g.example" static'],
     "e.rpz": ["$TTL 60", "@ SOA a. b. 1 2 3 4 5", "own.e.example CNAME ."],
 }  # fmt: skip
 TERMS = [
@@ -208,6 +226,45 @@ def test_what_depends_on_other_lines_reads_them(tmp_path, monkeypatch, what):
     before, after = UNCLEAR[what]
     watched.becomes(before)
     assert not watched.becomes(after)
+
+
+_A, _B, _C = (f'local-zone: "{name}.example" static\n' for name in "abc")
+_CHANGES = {
+    "zones": (_A + _B, _A + _C, True),
+    "a zone before the one that is named first": (_A + _B, _C + _A + _B, False),
+    "the zone that is named first goes": (_A + _B, _B, False),
+    "an option before it": ("server:\n" + _A + _B, "server:\n verbosity: 1\n" + _A + _B, False),
+    "what stands below an option": ("server:\n" + _A, "server:\n" + _A + _B, True),
+    "an option that is not looked at": ("verbosity: 1\n" + _A, "verbosity: 1\n" + _A + _B, False),
+    "a zone of another type": (_A + _B, _A + 'local-zone: "b.example" refuse\n', False),
+    "a transparent zone": (_A + _B, _A + _B + 'local-zone: "b.a.example" transparent\n', False),
+    "data": (_A + _B, _A + _B + 'local-data: "d.example A 0.0.0.0"\n', False),
+    "options of dnsmasq": (
+        "local=/a.example/\n",
+        "local=/a.example/\naddress=/b.example/#\n",
+        True,
+    ),
+    "several names on a line": (
+        "local=/a.example/b.example/\n",
+        "local=/a.example/c.example/\n",
+        True,
+    ),
+    "an address": (
+        "local=/a.example/\n",
+        "local=/a.example/\naddress=/b.example/198.18.0.9\n",
+        False,
+    ),
+    "another server": ("local=/a.example/\n", "local=/a.example/\nserver=/b.a.example/#\n", False),
+}
+
+
+@pytest.mark.parametrize("what", _CHANGES)
+def test_lines_of_other_resolvers_are_read_alone_where_they_can_be(tmp_path, monkeypatch, what):
+    watched = Watched(tmp_path, monkeypatch, "list.conf")
+    before, after, is_patched = _CHANGES[what]
+    watched.becomes(before)
+    assert watched.becomes(after) is is_patched
+    watched.becomes(before)
 
 
 @pytest.mark.parametrize("first", ["0.0.0.0", "127.0.0.1", "127.0.0.2"])

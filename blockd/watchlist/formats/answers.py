@@ -41,6 +41,7 @@ class Answers:
             scope: what is answered so.
             record: a type in capitals, a blank, and the data in canonical text.
         """
+        self._feed.linewise = False
         known = self._found.setdefault((wire, scope), {})
         first = known.setdefault(record, self._feed.line)
         if first == self._feed.line:

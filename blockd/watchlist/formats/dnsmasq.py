@@ -50,6 +50,7 @@ def parse(text: Text, source: str) -> Parsed:
         source: its path, for the origins and the rule's id.
     """
     feed = Feed(source, "dnsmasq")
+    feed.linewise = True
     feed.shapes = (
         ordinary("address=/", rf"/{_NULL}{COMMENTED}address=/\1/::1?{COMMENTED}", lines=2),
         ordinary("address=/", rf"/(?:{_NULL}|#)?{COMMENTED}"),
@@ -74,6 +75,7 @@ def _run(feed: Feed, text: str, at: int) -> tuple[int, bool]:
         return at, False
     listed = _LED_NAME.findall(led[0])
     first = feed.line + 1
+    feed.linewise = False  # another address may follow, of the same name
     rule = feed.variant(first, action=Action.ADDRESS, addresses=(led[1],))
     numbers = range(first, first + len(listed))
     rules = repeat(rule, len(listed))
@@ -95,6 +97,7 @@ def _meaning(line: str, feed: Feed, answers: Answers) -> Found:  # noqa: PLR0911
         return Found(problems=[f"{shown(body)} {sentence}"])
     option_name, listed, target = found[1], found[2].split("/"), found[3].strip()
     if option_name != "address" and target:
+        feed.linewise = False
         rule = feed.variant(id="allow", allow=True, reason="asked elsewhere by the list")
         return _names(listed, rule)
     if not target or target == "#" or SINK.fullmatch(target):

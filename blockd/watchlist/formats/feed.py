@@ -117,7 +117,7 @@ class Feed(Batches):
                 listed, shape.scope, repeat(rule, len(listed)), numbers, lines,
                 is_second_family=shape.is_second_family,
             )  # fmt: skip
-            if taken and shape.lines > 1:
+            if taken and (shape.lines > 1 or not shape.linewise):
                 self.linewise = False  # the second of two lines says nothing without the first
             return run.end(), taken
         return at, False

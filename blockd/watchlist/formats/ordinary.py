@@ -46,6 +46,8 @@ class Ordinary(NamedTuple):
     """See `Found`."""
     changes: Mapping[str, Any] = {}
     """What the names' rule has that the feed's rule has not."""
+    linewise: bool = True
+    """What such a line says follows from it alone; see `Parsed`."""
 
 
 def ordinary(

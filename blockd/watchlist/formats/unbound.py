@@ -57,6 +57,7 @@ def parse(text: Text, source: str) -> Parsed:
         source: its path, for the origins and the rule's id.
     """
     feed = Feed(source, "unbound")
+    feed.linewise = True
     feed.shapes = _shapes()
     configuration = _Configuration(feed)
     feed.read(text, configuration.meaning, partial(_run, feed))
@@ -88,7 +89,7 @@ def _shapes() -> list[Ordinary]:
         types = "|".join(name for name, of in ACTIONS.items() if of is action)
         after = rf'\.?"[ \t]++(?:{types}){END}'
         shapes.append(ordinary(_ZONE_AT, after, changes={"action": action}))
-    shapes.append(ordinary(_DATA_AT, rf'\.? {_NULL}"{END}', Scope.EXACT))
+    shapes.append(ordinary(_DATA_AT, rf'\.? {_NULL}"{END}', Scope.EXACT, linewise=False))
     return shapes
 
 
@@ -101,6 +102,7 @@ def _run(feed: Feed, text: str, at: int) -> tuple[int, bool]:
     if led is None:
         return at, False
     listed = _LED_ONE.findall(led[0])
+    feed.linewise = False
     first, lines = feed.line + 1, 2 * len(listed)
     rule = feed.rule
     if not SINK.fullmatch(led[2]):
@@ -187,6 +189,7 @@ class _Configuration:
         if kind in ACTIONS:
             return Found([(wire, scope, self._feed.variant(action=ACTIONS[kind]))])
         if kind in _OPEN or kind in _LED:
+            self._feed.linewise = False
             zones = self._open if kind in _OPEN else self._led
             first = self._feed.first_line(wire, scope) or zones.setdefault(wire, self._feed.line)
             if first != self._feed.line:
@@ -197,6 +200,7 @@ class _Configuration:
         return Found(problems=[f"{shown(kind)} is no type of a local-zone; write always_nxdomain"])
 
     def _data(self, words: list[str]) -> Found:
+        self._feed.linewise = False  # what it says depends on its zone
         found = _DATA.fullmatch(words[0].strip()) if len(words) == 1 else None
         if not found:
             return Found(problems=['write `local-data: "name A address"`'])
