@@ -35,6 +35,10 @@ and at its defaults a scan would pay for looking through them."""
 
 _RETRY = 1.0  # seconds until the next attempt after the kernel failed
 _APPEARS = Mask.MOVED_TO | Mask.CREATE
+_ENDS = Mask.DELETE_SELF | Mask.MOVE_SELF
+# A directory below which a socket is bound says nothing of its end while the socket is open, and
+# the control socket is one: its parent tells.
+_GOES = _ENDS | Mask.DELETE | Mask.MOVED_FROM
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = logging.getLogger("blockd.routes")
@@ -177,15 +181,21 @@ async def _watch(state: Path, changed: Callable[[], None]) -> None:
         place = _nearest(state)
         try:
             with Inotify() as notices:
-                notices.add_watch(place, _APPEARS | Mask.DELETE_SELF | Mask.MOVE_SELF)
+                # First, since `/` is its own parent: the second call's mask is then what counts.
+                with contextlib.suppress(PermissionError):
+                    notices.add_watch(place.parent, _GOES)
+                within = notices.add_watch(place, _APPEARS | _GOES)
                 if place != _nearest(state):
                     continue  # it came in between
-                changed()  # whatever happened before the watch stood
+                changed()  # whatever happened before the watches stood
                 async for notice in notices:
-                    if place != state or not notice.mask & _APPEARS:
+                    if notice.watch is within and notice.mask & _APPEARS:
+                        if place != state:
+                            break
+                        if str(notice.name) == "current":
+                            changed()
+                    elif notice.mask & _ENDS or str(notice.name) == place.name:
                         break
-                    if str(notice.name) == "current":
-                        changed()
         except OSError:
             await asyncio.sleep(1)  # no more watches to be had; the timer's passes look as well
 

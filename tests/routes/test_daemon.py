@@ -164,13 +164,19 @@ def test_a_change_of_type_moves_to_the_other_table_through_every_kill(gateway, s
                 routes.process.wait()
 
 
-def test_a_state_directory_that_appears_later_is_noticed_at_once(gateway, space, start):
+@pytest.mark.parametrize("pause", [0, 0.3], ids=["at once", "when it is watched"])
+@pytest.mark.parametrize("gone", [0, 0.3], ids=["replaced", "removed and made"])
+def test_a_state_directory_that_appears_later_is_noticed_at_once(
+    gateway, space, start, pause, gone
+):
     with start() as routes:
         routes.notices.until("STATUS=Waiting")
         until(gateway.control("routes").exists)
+        time.sleep(pause)
         shutil.rmtree(gateway.state)
+        time.sleep(gone)
         began = time.monotonic()
-        gateway.run("compile")
+        assert gateway.run("compile").status == 0
         routes.notices.until("READY=1")
         assert time.monotonic() - began < 5
         assert "198.18.1.0/28" in space.ip(ROUTE)
