@@ -27,6 +27,7 @@ from blockd.resolver.sharing import shared_loop
 from blockd.resolver.workers import SECRET, run_workers, worker_socket
 from blockd.service import control, faults
 from blockd.service.follow import Follower
+from blockd.service.malloc import give_back_what_is_large
 from blockd.service.notify import notify, reloading
 from blockd.service.prctl import keep_memory_private
 from blockd.service.sockets import Listening, listening
@@ -59,6 +60,7 @@ def start(
         BlockdError: it cannot start; the message says what to mend.
     """
     keep_memory_private()  # who asks for what stands in it, for a moment
+    give_back_what_is_large()
     config = read_config()
     default_upstreams(config.resolver, resolv_conf)  # wrong, it is said before all else
     sockets = listening(config.resolver.listen, config.resolver.listen_tls)
