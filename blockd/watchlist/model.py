@@ -171,6 +171,8 @@ class Parsed(Struct, kw_only=True):
     """What it was read as, see `formats.FORMATS`; empty when refused before that."""
     linewise: bool = False
     """What a line says follows from that line alone, but for repetitions of what stands above."""
+    head: int = 0
+    """Of a `linewise` source: how many lines at its top say how all others are to be read."""
     order: int = 0
     """Its place among sources of which the first that says anything counts, from 1, see `zones`;
     0: it has none, and the longest match decides."""

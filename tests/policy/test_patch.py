@@ -29,7 +29,11 @@ def kept(text="a.example\n", name="x.txt", rules=(RULE,)):
     [
         ("a.example\na.example\ncom\n", "x.txt"), ("0.0.0.0 a.example b.example\n", "x.hosts"),
         ("198.18.0.1\n198.18.0.0-198.18.0.9\n", "x.ipset"), ("||a.example^\n##.x\n", "x.adblock"),
-        ("local=/a.example/b.example/\n", "x.conf"), ('local-zone: "a.example" static\n', "x.conf"),
+        ("local=/a.example/b.example/\n", "x.conf"), ("domain\na.example\n", "x.csv"),
+        ('domain,x\n"a.example","1,2"\n# more\n', "x.csv"), ("a.example CNAME .\n", "x.rpz"),
+        ("$TTL 60\n@ SOA (\na. b. 1 2 3 4 5)\n NS a.\na.example CNAME .\n", "x.rpz"),
+        ("a.example CNAME .\n*.a.example CNAME .\n", "x.rpz"),
+        ('local-zone: "a.example" static\n', "x.conf"),
     ],
 )  # fmt: skip
 def test_a_list_whose_lines_speak_for_themselves_may_be_patched(text, name):
@@ -41,9 +45,17 @@ def test_a_list_whose_lines_speak_for_themselves_may_be_patched(text, name):
     [
         ("0.0.0.0 a.example\n::1 a.example\n", "x.hosts"),
         ("||a.example^$badfilter\n", "x.adblock"),
-        ("address=/a.example/198.18.0.9\n", "x.conf"), ("domain\na.example\n", "x.csv"),
+        ("address=/a.example/198.18.0.9\n", "x.conf"),
         ('local-zone: "a.example" redirect\nlocal-data: "a.example A 198.18.0.9"\n', "x.conf"),
-        ("a.example CNAME .\n", "x.rpz"), ("!#if x\n||a.example^\n", "x.adblock"),
+        ("!#if x\n||a.example^\n", "x.adblock"),
+        ("a.example CNAME .\na.example CNAME .\n", "x.rpz"),
+        ("a.example CNAME .\nb.example A 198.18.0.9\n", "x.rpz"),
+        ("a.example CNAME .\n$ORIGIN b.example.\n", "x.rpz"),
+        ("a.example CNAME .\n CNAME .\n", "x.rpz"), ("a.example CNAME (\n.)\n", "x.rpz"),
+        ("a.example CNAME .\nb.example CNAME (\n", "x.rpz"),
+        ("a.example CNAME .\n(\n)\n", "x.rpz"), ("a.example CNAME .\n@ NS a.\n", "x.rpz"),
+        ("# domain,x\na.example,1\nb.example,2\n", "x.csv"),
+        ('domain,x\na.example,"1\n2"\n', "x.csv"), ('domain,x\na.example,"1\n', "x.csv"),
     ],
 )  # fmt: skip
 def test_a_list_whose_lines_need_one_another_may_not(text, name):

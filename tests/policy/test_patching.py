@@ -60,14 +60,28 @@ LINES = {
         'local-data: "e.example A 198.18.0.9"', 'local-zone: "never.example" static',
         "local-zone: 'f.example' static",
     ],
-    "e.rpz": ["a.example CNAME .", "b.example CNAME rpz-drop.", "c.example CNAME rpz-passthru."],
+    "e.rpz": [
+        "a.example CNAME .", "*.a.example CNAME .", "b.example CNAME .", "*.b.example CNAME .",
+        "c.example CNAME .", "*.c.example CNAME .", "d.example IN CNAME .", "", "; comment",
+        "*.d.example 60 CNAME .", "e.example CNAME .", "*.e.example CNAME .", "com CNAME .",
+        "*.com CNAME .", "never.example CNAME .", "32.1.1.18.198.rpz-ip CNAME .",
+        "f.example.rpz-nsdname CNAME .", "a..b CNAME .", "@ 60 SOA a. b. 2 2 3 4 5",
+        "g.example CNAME rpz-drop.", "h.example CNAME rpz-passthru.", "i.example A 198.18.0.9",
+        "  CNAME .", "$ORIGIN z", "$TTL 60", "j.example NS a.", "k.example CNAME (", ")",
+    ],
+    "h.csv": [
+        "a.example,x", "b.example,y", '"c.example",x', '"d.example","x, y"', "# comment", "",
+        "198.18.1.1,x", "*.a.example,z", "com,x", "never.example,x", "a..b,x", "e.example", ",x",
+        'f.example,x"y', '"g.example', 'h.example"', "i.example,", "a.example,other",
+    ],
 }  # fmt: skip
 HEADS = {
     "a.txt": ["own.a.example"], "b.hosts": ["0.0.0.0 own.b.example"],
     "c.adblock": ["||own.c.example^"],
     "d.ipset": ["198.18.200.0/24"], "f.conf": ["address=/own.f.example/"],
     "g.zones": ["server:", 'local-zone: "own.g.example" static'],
-    "e.rpz": ["$TTL 60", "@ SOA a. b. 1 2 3 4 5", "own.e.example CNAME ."],
+    "e.rpz": ["$TTL 60", "@ SOA a. b. 1 2 3 4 5", " NS x.", "own.e.example CNAME ."],
+    "h.csv": ["indicator,note", "own.h.example,x"],
 }  # fmt: skip
 TERMS = [
     {}, {"reference": "R"}, {"enforce": False}, {"action": "nodata"}, {"action": "disabled"},
@@ -229,39 +243,73 @@ def test_what_depends_on_other_lines_reads_them(tmp_path, monkeypatch, what):
 
 
 _A, _B, _C = (f'local-zone: "{name}.example" static\n' for name in "abc")
+_SOA = "$TTL 60\n@ SOA a. b. {} 2 3 4 5\n NS a.\n" + "".join(
+    f"{name}.example CNAME .\n" for name in "opqrst"
+)
+_ONE, _TWO = _SOA.format(1), _SOA.format(2)
+_RA, _RB = (f"{name}.example CNAME .\n*.{name}.example CNAME .\n" for name in "ab")
+_ROWS = "domain,note\no.example,x\n"
 _CHANGES = {
-    "zones": (_A + _B, _A + _C, True),
-    "a zone before the one that is named first": (_A + _B, _C + _A + _B, False),
-    "the zone that is named first goes": (_A + _B, _B, False),
-    "an option before it": ("server:\n" + _A + _B, "server:\n verbosity: 1\n" + _A + _B, False),
-    "what stands below an option": ("server:\n" + _A, "server:\n" + _A + _B, True),
-    "an option that is not looked at": ("verbosity: 1\n" + _A, "verbosity: 1\n" + _A + _B, False),
-    "a zone of another type": (_A + _B, _A + 'local-zone: "b.example" refuse\n', False),
-    "a transparent zone": (_A + _B, _A + _B + 'local-zone: "b.a.example" transparent\n', False),
-    "data": (_A + _B, _A + _B + 'local-data: "d.example A 0.0.0.0"\n', False),
+    "zones": ("u.conf", _A + _B, _A + _C, True),
+    "a zone before the one that is named first": ("u.conf", _A + _B, _C + _A + _B, False),
+    "the zone that is named first goes": ("u.conf", _A + _B, _B, False),
+    "an option before it": ("u.conf", "server:\n" + _A, "server:\n# more\n" + _A, False),
+    "what stands below an option": ("u.conf", "server:\n" + _A, "server:\n" + _A + _B, True),
+    "an option that is not looked at": (
+        "u.conf", "verbosity: 1\n" + _A, "verbosity: 1\n" + _A + _B, False,
+    ),
+    "a zone of another type": ("u.conf", _A + _B, _A + _B.replace("static", "refuse"), False),
+    "a transparent zone": (
+        "u.conf", _A + _B, _A + _B + 'local-zone: "b.a.example" transparent\n', False,
+    ),
+    "data": ("u.conf", _A + _B, _A + _B + 'local-data: "d.example A 0.0.0.0"\n', False),
     "options of dnsmasq": (
-        "local=/a.example/\n",
-        "local=/a.example/\naddress=/b.example/#\n",
-        True,
+        "d.conf", "local=/a.example/\n", "local=/a.example/\naddress=/b.example/#\n", True,
     ),
     "several names on a line": (
-        "local=/a.example/b.example/\n",
-        "local=/a.example/c.example/\n",
-        True,
+        "d.conf", "local=/a.example/b.example/\n", "local=/a.example/c.example/\n", True,
     ),
     "an address": (
-        "local=/a.example/\n",
-        "local=/a.example/\naddress=/b.example/198.18.0.9\n",
+        "d.conf", "local=/a.example/\n", "local=/a.example/\naddress=/b.example/198.18.0.9\n",
         False,
     ),
-    "another server": ("local=/a.example/\n", "local=/a.example/\nserver=/b.a.example/#\n", False),
-}
+    "another server": (
+        "d.conf", "local=/a.example/\n", "local=/a.example/\nserver=/b.a.example/#\n", False,
+    ),
+    "a serial": ("p.rpz", _ONE + _RA, _TWO + _RA, True),
+    "a serial and a name": ("p.rpz", _ONE + _RA, _TWO + _RA + "b.example CNAME .\n", True),
+    "both halves of a subtree come": ("p.rpz", _ONE + _RA, _TWO + _RB + _RA, True),
+    "both halves of a subtree go": ("p.rpz", _ONE + _RA + _RB, _TWO + _RB, True),
+    "one half of a subtree goes": ("p.rpz", _ONE + _RA + _RB, _TWO + _RA[:18] + _RB, False),
+    "the other half comes": ("p.rpz", _ONE + _RA[:18] + _RB, _TWO + _RA + _RB, False),
+    "what is below comes first": (
+        "p.rpz", _ONE + _RA, _TWO + _RA + "*.b.example CNAME .\nb.example CNAME .\n", True,
+    ),
+    "the last name of a transfer": ("p.rpz", _ONE + "@ SOA a. b. 1 2 3 4 5\n", _TWO + _RA, True),
+    "a public suffix in two halves": (
+        "p.rpz", _ONE + _RA, _ONE + _RA + "com CNAME .\n*.com CNAME .\n", False,
+    ),
+    "a public suffix in two halves goes": (
+        "p.rpz", _ONE + _RA + "com CNAME .\n*.com CNAME .\n", _ONE + _RA, False,
+    ),
+    "a repetition": ("p.rpz", _ONE + _RA, _ONE + _RA + "a.example CNAME .\n", False),
+    "another TTL, which no name has": ("p.rpz", _ONE, _ONE.replace("60", "61") + _RA, False),
+    "another server of the zone": ("p.rpz", _ONE, _ONE.replace("NS a.", "NS b.") + _RA, False),
+    "an origin at the top": ("p.rpz", _ONE, "$ORIGIN x.\n" + _ONE, False),
+    "an origin among names": ("p.rpz", _ONE, _ONE + "$ORIGIN x\n" + _RA, False),
+    "an address, which may have company": ("p.rpz", _ONE, _ONE + "b.example A 198.18.0.9\n", False),
+    "a name that is cut in two": ("p.rpz", _ONE + _RA, _ONE + "b.example CNAME (\n.)\n", False),
+    "rows": ("t.csv", _ROWS + "a.example,1\n", _ROWS + "b.example,2\nc.example,3\n", True),
+    "rows with quotes": ("t.csv", _ROWS + "a.example,1\n", _ROWS + '"b.example","2,3"\n', True),
+    "a row of two lines": ("t.csv", _ROWS + "a.example,1\n", _ROWS + 'b.example,"2\n3"\n', False),
+    "another header": ("t.csv", _ROWS, _ROWS.replace("note", "more") + "a.example,1\n", False),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", _CHANGES)
-def test_lines_of_other_resolvers_are_read_alone_where_they_can_be(tmp_path, monkeypatch, what):
-    watched = Watched(tmp_path, monkeypatch, "list.conf")
-    before, after, is_patched = _CHANGES[what]
+def test_lines_of_other_formats_are_read_alone_where_they_can_be(tmp_path, monkeypatch, what):
+    name, before, after, is_patched = _CHANGES[what]
+    watched = Watched(tmp_path, monkeypatch, name)
     watched.becomes(before)
     assert watched.becomes(after) is is_patched
     watched.becomes(before)

@@ -47,6 +47,8 @@ class Header(NamedTuple):
     delimiter: str
     columns: tuple[str, ...]
     """`name`, `prefix`, `either`, the field of a rule, or nothing."""
+    is_comment: bool = False
+    """It stands in a comment."""
 
     def places(self, *meanings: str) -> list[int]:
         """Return the columns with one of the meanings."""
@@ -73,7 +75,8 @@ def header(text: str) -> Header | None:
             found = _header(stripped, number)
             if found is None and comment:
                 above = _header(comment, at)
-                found = above if above and _fits(above, text) else None
+                fits = above is not None and _fits(above, text)
+                found = above._replace(is_comment=True) if above and fits else None
             return found
     return None
 

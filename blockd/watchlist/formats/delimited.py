@@ -57,12 +57,16 @@ def parse(text: Text, source: str) -> Parsed:
         source: its path, for the origins and the rule's id.
     """
     feed = Feed(source, "csv")
+    feed.linewise = True
     found = columns.header(head(text, columns.HEAD))
     if found is None:
         feed.parsed.refused = True
         sentence = "has no header that names a column `domain` or `prefix`; write one"
         feed.parsed.note(1, Severity.ERROR, sentence)
         return feed.parsed
+    if found.is_comment:
+        feed.linewise = False  # it counts as the header for what the first rows look like
+    feed.parsed.head = found.line
     _Table(feed, found).read(text)
     return feed.finished()
 
@@ -100,6 +104,7 @@ class _Table:
                     if self._run(run[0], is_plain=run.re is self._unquoted):
                         at = singly
                         continue
+                    feed.linewise = False
             at = self._row(at)
 
     def _run(self, text: str, *, is_plain: bool) -> bool:
@@ -198,6 +203,8 @@ class _Table:
         elif line.startswith("#") or feed.line <= self._header.line:
             feed.take(NOTHING)
         else:
+            if '"' in line:
+                feed.linewise = False  # where the row ends depends on its quotes
             fields, stop = self._fields(at, stop)
             feed.take(self._found(fields) if fields else Found(problems=[_NEVER_CLOSED]))
             for _ in range(text.count("\n", at, stop)):

@@ -1,4 +1,4 @@
-"""What one line of a feed says: the word between a format, which reads it, and the counting."""
+"""What one line of a feed says, or its top: the word between a format and who counts."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -22,6 +22,15 @@ class Found(NamedTuple):
     """It counts as an entry line though no entry comes of it here."""
     is_second_family: bool = False
     """It says of IPv6 what another line may say of IPv4: the pair is no duplicate."""
+
+
+class Top(NamedTuple):
+    """What the lines at the top of a source, which list nothing, say about all others."""
+
+    says: object
+    """Equal to that of another top if all lines below mean the same under both."""
+    comments: int
+    blanks: int
 
 
 NOTHING = Found()

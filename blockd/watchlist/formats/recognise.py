@@ -20,6 +20,7 @@ from blockd.watchlist.formats import (
     unbound,
 )
 from blockd.watchlist.formats import content as contents
+from blockd.watchlist.formats.found import Top
 from blockd.watchlist.formats.pieces import Pieces, Text
 from blockd.watchlist.model import Parsed, Severity
 
@@ -90,15 +91,26 @@ def opened(content: bytes, source: str, form: str = "") -> tuple[str, str]:
     return (text, form) if form in FORMATS else ("", "")
 
 
-def parse_line(line: str, source: str, form: str) -> Parsed:
+def parse_line(line: str, source: str, form: str, head: str = "") -> Parsed:
     """Return what a line by itself says in a format that is `linewise`.
 
     Args:
         line: with its end.
         source: the path of the file in which it stands.
         form: one of `FORMATS`.
+        head: the lines at the top of the file; they are counted, and come first.
     """
-    return _harmless(FORMATS[form](line, source))
+    return _harmless(FORMATS[form](head + line, source))
+
+
+def top(head: str, form: str) -> Top | None:
+    """Return what lines say that are the top of a `linewise` source; None: they are none."""
+    if not head:
+        return Top("", 0, 0)
+    if form == "rpz":
+        return rpz.top(head)
+    parsed = FORMATS[form](head, "")
+    return Top(head, parsed.comments, parsed.blanks)
 
 
 def harmless(sentence: str) -> str:

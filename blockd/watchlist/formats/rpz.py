@@ -12,6 +12,7 @@ from blockd import names
 from blockd.errors import NameFormError, PrefixFormError, RecordFormError
 from blockd.watchlist.formats import rpz_actions, rpz_runs, rpz_triggers, zone
 from blockd.watchlist.formats.entry import shown
+from blockd.watchlist.formats.found import Top
 from blockd.watchlist.formats.pieces import Text, Window
 from blockd.watchlist.formats.rpz_actions import ELSEWHERE, ENCODED
 from blockd.watchlist.formats.rpz_entries import Entries, Instead, Objection, Repeated
@@ -31,6 +32,22 @@ def parse(text: Text, source: str) -> Parsed:
         text: the file's content.
         source: its path, for the origins and the rules' ids.
     """
+    return _read(text, source).parsed
+
+
+def top(text: str) -> Top | None:
+    """Return what the top of a zone, the lines of `Parsed.head`, says about the others.
+
+    None: it lists something, or something is wrong there.
+    """
+    reading = _read(text, "")
+    parsed = reading.parsed
+    if parsed.entries or parsed.faults or parsed.refused:
+        return None
+    return Top((reading.says(), reading.servers()), parsed.comments, parsed.blanks)
+
+
+def _read(text: Text, source: str) -> "_Reading":
     reading = _Reading(source)
     window = Window(text, rpz_runs.MOST_LINES)
     at, number, is_ended = 0, 1, True
@@ -45,7 +62,7 @@ def parse(text: Text, source: str) -> Parsed:
         at = end
     reading.parsed.lines = number - is_ended
     reading.entries.finish(reading.parsed)
-    return reading.parsed
+    return reading
 
 
 class _Learnt(NamedTuple):
@@ -76,7 +93,9 @@ class _Reading:
     """A zone on its way into a `Parsed`."""
 
     def __init__(self, source: str) -> None:
-        self.parsed = Parsed(source=source, feed=True, format="rpz")
+        self.parsed = Parsed(source=source, feed=True, format="rpz", linewise=True)
+        self._begun = False
+        """Whether something was listed, or was wrong: nothing may change how the rest is read."""
         self.entries = Entries(source)
         self._owner: str | None = None
         """Of the last record; None: it could not be read."""
@@ -102,12 +121,13 @@ class _Reading:
             self._slow_until = number + block.count("\n")
             return 0
         self.parsed.entries += len(wires)
+        self._begun = True
         self._owner = block[block.rfind("\n", 0, -1) + 1 :].split(None, 1)[0]
         return end
 
     def take(self, text: str, at: int, number: int) -> int:
         """Read the record that begins on a line; return where the next one begins."""
-        following = _Following(text, at)
+        following = zone.Following(text, at)
         line = following() or ""
         end = following.at
         try:
@@ -117,19 +137,29 @@ class _Reading:
                 word = line.split(None, 1)[0]
                 self._owner = None if _SPECIAL.search(word) else word
             self._issue(number, _Wrong(str(error)))
+            self.parsed.linewise = False  # lines below may still close what it opens
             return end
         taken = following.taken
         if found is None:
             is_blank = not line or line.isspace()
             self.parsed.blanks += is_blank
             self.parsed.comments += taken - is_blank
+            if taken > 1:
+                self._matters(number + taken - 1)
             return following.at
+        said = self.says()
         if isinstance(found, zone.Directive):
             wrong: _Wrong | None = self._directive(found) or _FURNITURE
         else:
             wrong = self._judged(number, found)
             if wrong is None and taken == 1:
                 self._learn(line, found)
+        # Where no SOA said so, the first name that is listed settles what the zone is called.
+        is_first = wrong is not _FURNITURE and not self._begun
+        self._begun = self._begun or is_first
+        is_led = isinstance(found, zone.Record) and found.owner is None
+        if taken > 1 or is_led or (self.says() != said and not is_first):
+            self._matters(number + taken - 1)
         if wrong is None:
             self.parsed.entries += taken
             return following.at
@@ -166,10 +196,15 @@ class _Reading:
         try:
             return self._record(number, record)
         except Repeated as repeated:
+            self.parsed.linewise = False
             return _Wrong(str(repeated), Severity.WARNING)
         except Instead as instead:
+            self.parsed.linewise = False
             return _Wrong(str(instead), lists=True)
-        except (NameFormError, PrefixFormError, RecordFormError, Objection) as error:
+        except Objection as objection:
+            self.parsed.linewise = False
+            return _Wrong(str(objection))
+        except (NameFormError, PrefixFormError, RecordFormError) as error:
             return _Wrong(str(error))
 
     def _record(self, number: int, record: zone.Record) -> _Wrong | None:
@@ -194,11 +229,28 @@ class _Reading:
         said = rpz_actions.read(record, owner, self._owners)
         if isinstance(said, rpz_actions.Unsupported):
             return _left_out(said.kind, said.why)
+        if not isinstance(said, rpz_actions.Outcome):
+            self.parsed.linewise = False  # other records of the owner belong to the same answer
         if isinstance(found, NameTrigger):
             self.entries.name(found.scope, found.name, said, number)
         else:
             self.entries.prefix(found, said, number)
         return None
+
+    def says(self) -> tuple[object, ...]:
+        """Return what bears on how further lines are read; it is another when that is."""
+        return (*self._owners.state, self._ttl, len(self._servers))
+
+    def servers(self) -> frozenset[str]:
+        """Return the names whose addresses are no policies."""
+        return frozenset(self._servers)
+
+    def _matters(self, line: int) -> None:
+        """Take note that lines up to this one bear on others, or need one another."""
+        if self._begun:
+            self.parsed.linewise = False
+        else:
+            self.parsed.head = line
 
     def _is_server(self, record: zone.Record) -> bool:
         is_address = record.rtype in {"A", "AAAA"}
@@ -237,25 +289,6 @@ class _Reading:
         sort = self.parsed.note(number, wrong.severity, wrong.sentence, wrong.unsupported)
         if wrong.lists:
             self.parsed.mixed[number] = sort
-
-
-class _Following:
-    """Gives one line after the other, and counts them."""
-
-    def __init__(self, text: str, at: int) -> None:
-        self._text = text
-        self.at = at
-        self.taken = 0
-
-    def __call__(self) -> str | None:
-        if self.at >= len(self._text):
-            return None
-        end = self._text.find("\n", self.at)
-        end = len(self._text) if end < 0 else end
-        line = self._text[self.at : end]
-        self.at = end + 1
-        self.taken += 1
-        return line.removesuffix("\r")
 
 
 _MOST_LEARNT = 200

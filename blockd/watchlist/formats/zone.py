@@ -44,6 +44,27 @@ class Directive(NamedTuple):
     words: tuple[str, ...]
 
 
+class Following:
+    """Gives one line after the other, and counts them."""
+
+    def __init__(self, text: str, at: int) -> None:
+        """Begin at a place of a text."""
+        self._text = text
+        self.at = at
+        self.taken = 0
+
+    def __call__(self) -> str | None:
+        """Return the next line without its end; None: there is none."""
+        if self.at >= len(self._text):
+            return None
+        end = self._text.find("\n", self.at)
+        end = len(self._text) if end < 0 else end
+        line = self._text[self.at : end]
+        self.at = end + 1
+        self.taken += 1
+        return line.removesuffix("\r")
+
+
 def read(line: str, following: Callable[[], str | None]) -> Record | Directive | None:
     """Return what begins on a line; None: a blank line or a comment.
 
@@ -144,6 +165,11 @@ class Owners:
         """With a final dot: absolute; without: relative to the zone, empty for the zone itself."""
         self._zone: str | None = None
         """None: not said yet; empty: never said. With a final dot."""
+
+    @property
+    def state(self) -> tuple[str, str | None]:
+        """All that bears on how a name is read."""
+        return self._origin, self._zone
 
     @property
     def suffix(self) -> str | None:
