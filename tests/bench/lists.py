@@ -2,9 +2,9 @@
 
 Without files, each format's most usual lines under reserved names, 200,000 of each. Shown are
 lines a second of the process's own user time (the best of three), and what the entries take of
-memory beside the text itself, at its peak and afterwards. `--recompile [NAMES]` measures a compile
-where little changed instead, see `recompile`, and `--lines [LINES]` whole compiles of lists of ten
-million lines, see `long`.
+memory beside the text itself, at its peak and afterwards. `--recompile [NAMES [FORM]]` measures a
+compile where little changed instead, see `recompile`, and `--lines [LINES]` whole compiles of lists
+of ten million lines, see `long`.
 """
 
 import gc
@@ -114,7 +114,7 @@ def measured(content, name, form=""):
 
 def main():
     if sys.argv[1:2] == ["--recompile"]:
-        recompile.main(*map(int, sys.argv[2:]))
+        recompile.main(*map(int, sys.argv[2:3]), *sys.argv[3:4])
         return
     if sys.argv[1:2] == ["--lines"]:
         long.main(*map(int, sys.argv[2:]))

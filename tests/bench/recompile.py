@@ -1,4 +1,6 @@
-"""What a recompile takes where little changed: `python -m tests.bench.lists --recompile [NAMES]`.
+"""What a recompile takes where little changed: `... --recompile [NAMES [FORM]]`.
+
+Run as `python -m tests.bench.lists`; the large list is in one of `FORMS`, plain domains by default.
 
 Every figure is the CPU time, user and system, of a process of its own on one core, the best of
 three. A first compile is taken apart into its steps; then come three changes, each as `blockd
@@ -35,12 +37,30 @@ FIRST, LATER = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC
 _ENDING = "[[platform]]\nid = 'e'\ndomains = ['ends.example']\nexpires = 2026-03-02\n"
 
 
-def large(names, changed=0):
-    """Return a list of plain names, of which some are others; all lines after them move."""
-    lines = [f"{n * 2654435761 % (1 << 32):x}.shop-{n % 97}.example" for n in range(names)]
-    lines[5 : 5 + changed] = [f"new-{n}.example" for n in range(changed)]
-    comment = ["# moved"] if changed else []
-    return "".join(f"{line}\n" for line in [*comment, *lines])
+FORMS = {
+    "domains": ("txt", "{mark} made\n", "{name}\n"),
+    "hosts": ("hosts", "{mark} made\n", "0.0.0.0 {name}\n"),
+    "adblock": ("adblock", "! made\n", "||{name}^\n"),
+    "dnsmasq": ("conf", "{mark} made\n", "local=/{name}/\n"),
+    "unbound": ("zones", "server:\n", 'local-zone: "{name}" always_nxdomain\n'),
+    "rpz": (
+        "rpz", "@ SOA a. b. {serial} 2 3 4 60\n@ NS a.\n", "{name} CNAME .\n*.{name} CNAME .\n",
+    ),
+    "csv": ("csv", "domain,reference\n", '"{name}","order 7"\n'),
+}  # fmt: skip
+"""For each a suffix, what stands at the top, and how a name is listed."""
+
+
+def large(names, changed=0, form="domains"):
+    """Return a list of names, of which some are others; in most forms all lines after them move."""
+    _, top, way = FORMS[form]
+    listed = [f"{n * 2654435761 % (1 << 32):x}.shop-{n % 97}.example" for n in range(names)]
+    listed[5 : 5 + changed] = [f"new-{n}.example" for n in range(changed)]
+    more = ";" if form == "rpz" else "!" if form == "adblock" else "#"
+    lines = [way.format(name=name) for name in listed]
+    if changed:
+        lines.insert(5, f"{more} moved\n")
+    return "".join([top.format(mark=more, serial=changed), *lines])
 
 
 def small(changed=0):
@@ -93,11 +113,10 @@ def best(act, prepare=lambda: None):
     )
 
 
-def steps(top, lists):
+def steps(top, path):
     """Compile, step by step, and compare with the generation in force."""
 
     def act():
-        path = lists / "large.txt"
         parsed = parse(path.read_bytes(), str(path))
         yield
         rules = compile_rules([parsed], date(2026, 3, 1))
@@ -115,7 +134,7 @@ def steps(top, lists):
     return act
 
 
-def main(names=NAMES):
+def main(names=NAMES, form="domains"):
     """Measure and print."""
     # Whoever works on the parsers meanwhile makes another program, which builds on nothing.
     remembered.program = lambda: "measured"
@@ -125,9 +144,10 @@ def main(names=NAMES):
         lists.mkdir()
         config = Config(list=ListSection(paths=(str(lists),)))
         store, saved = Store(top / "state"), top / "saved"
+        long = f"large.{FORMS[form][0]}"
 
         def begin():
-            (lists / "large.txt").write_text(large(names))
+            (lists / long).write_text(large(names, form=form))
             (lists / "small.txt").write_text(small())
             (lists / "ends.toml").write_text(_ENDING)
 
@@ -140,10 +160,11 @@ def main(names=NAMES):
 
         begin()
         (first,), peak = best(compiled(), lambda: shutil.rmtree(store.state, ignore_errors=True))
-        print(f"{names:,} names in one list, {_SMALL:,} in another; CPU seconds, peak in MB")
+        print(f"{names:,} names in one list ({form}), {_SMALL:,} in another")
+        print("  CPU seconds, peak in MB")
         print(f"  {'first compile':<42} {first:6.2f} {peak:6.0f}")
         shutil.copytree(store.state, saved, symlinks=True)
-        (parsing, compiling, packing, comparing, writing), _ = best(steps(top, lists))
+        (parsing, compiling, packing, comparing, writing), _ = best(steps(top, lists / long))
         for what, taken in (
             ("  parse the large one", parsing), ("  compile", compiling),
             ("  put into order and pack", packing), ("  compare with the last one", comparing),
@@ -154,7 +175,7 @@ def main(names=NAMES):
         (parsing_small,), _ = best(lambda: _parsed(lists / "small.txt"))
         for what, change, now, bound in (
             ("one entry of the small one", {"small.txt": small(1)}, FIRST, parsing_small + writing),
-            (f"{_CHANGED} lines of the large one", {"large.txt": large(names, _CHANGED)}, FIRST,
+            (f"{_CHANGED} lines of the large one", {long: large(names, _CHANGED, form)}, FIRST,
              parsing + writing),
             ("nothing but the date", {}, LATER, writing),
         ):  # fmt: skip
@@ -185,4 +206,4 @@ def _parsed(path):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:2]), *sys.argv[2:3])
