@@ -25,7 +25,8 @@ from blockd.minisign.signature import LARGEST, SUFFIX, Signed
 from blockd.publishers import Url
 from blockd.watchlist.configured import verified
 from blockd.watchlist.formats import content as contents
-from blockd.watchlist.formats.recognise import FORMATS, named, recognise
+from blockd.watchlist.formats.pieces import Pieces
+from blockd.watchlist.formats.recognise import FORMATS, HEAD, named, recognise
 
 TRIES = 3
 """In one round, of what may be better soon."""
@@ -244,13 +245,13 @@ def beside(url: Url) -> Url:
 
 def objection(content: bytes, source: SourceSection, url: Url) -> str:
     """Return why a content cannot be a list, without parsing it; empty: it may be one."""
-    text, problems = contents.decode(content)
+    octets, problems = contents.checked(content)
     if problems:
         line, sentence = problems[0]
         return f"line {line} {sentence}" if line else f"it {sentence}"
     if source.format or named(str(url)):
         return ""
-    form, line = recognise(text)
+    form, line = recognise(Pieces(octets).head(HEAD))
     return "" if form in FORMATS else f"line {line} {form}"
 
 

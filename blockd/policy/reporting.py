@@ -12,6 +12,7 @@ from datetime import date, datetime
 import msgspec
 from msgspec import Struct
 
+from blockd.counting import counted
 from blockd.policy.record import Record
 from blockd.policy.report import Line, Row
 
@@ -41,7 +42,8 @@ def markdown(report: Report, lines: Iterable[Line] | None = None) -> Iterator[st
     yield f"# What is blocked: generation {record.number}"
     yield ""
     yield f"In force since {_time(record.committed)} ({_text(record.reason)}):"
-    yield f"{record.names:,} names and {record.prefixes:,} prefixes of {record.rules:,} rules."
+    names, prefixes = counted(record.names, "name"), counted(record.prefixes, "prefix")
+    yield f"{names} and {prefixes} of {counted(record.rules, 'rule')}."
     yield f"The record's digest, which vouches for all before it, is `{report.head}`."
     yield from _sources(record)
     for state, title in (

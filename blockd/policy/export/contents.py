@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeGuard
 
 from blockd import names, prefixes
+from blockd.counting import counted
 from blockd.policy import layout
 from blockd.policy.reader import Policy
 from blockd.policy.record import Record
@@ -150,7 +151,7 @@ class Contents:
         yield f"{mark} {title}, exported by blockd"
         yield (
             f"{mark} generation {record.number} of {record.committed:%Y-%m-%d %H:%M:%S} UTC:"
-            f" {record.names} names, {record.prefixes} prefixes"
+            f" {counted(record.names, 'name')}, {counted(record.prefixes, 'prefix')}"
         )
         for rule_list in dict.fromkeys(map(_list, self._policy.rules())):
             yield f"{mark} {rule_list}"

@@ -63,7 +63,10 @@ def _hint(text: str) -> str:
     if prefixes.is_meant(text):
         return f"{shown(text)} is an address; list it under `prefixes` of a native list"
     if _URL.match(text) or "/" in text:
-        host = _URL.sub("", text).partition("/")[0].rpartition("@")[2].partition(":")[0]
+        host = _URL.sub("", text).partition("/")[0].rpartition("@")[2]
+        host = host[1:].partition("]")[0] if host[:1] == "[" else host.partition(":")[0]
+        if prefixes.is_meant(host):
+            return f"{shown(text)} is a URL; list {host} under `prefixes` of a native list"
         return f"{shown(text)} is a URL; write the name alone: {shown(host)}"
     for pattern, sentence in _LOOKS:
         if pattern.search(text):

@@ -43,7 +43,7 @@ _BY_SUFFIX: Mapping[str, str] = {
 """Names of files that decide; any other leaves it to the content."""
 
 _SAMPLE = 100
-_HEAD = 1 << 20
+HEAD = 1 << 20
 """Characters that are looked at; a format shows itself long before."""
 
 _ADBLOCK_HEADER = re.compile(r"\s*\[(?:Adblock|uBlock|AdGuard)\b[^\]\n]*\]", re.IGNORECASE)
@@ -138,7 +138,7 @@ def _parsed(content: bytes, source: str, form: str) -> Parsed:
         return native.parse(text, source)
     line = 0
     if not form:
-        form, line = recognise(text.head(_HEAD))
+        form, line = recognise(text.head(HEAD))
     if form not in FORMATS:
         return _refused(source, [(line, form)], feed=True)
     parsed = FORMATS[form](text, source)
@@ -163,7 +163,7 @@ def recognise(text: str) -> tuple[str, int]:
     """
     if _ADBLOCK_HEADER.match(text):
         return "adblock", 1
-    head = text[:_HEAD]
+    head = text[:HEAD]
     if columns.is_table(head):
         return "csv", 1
     votes: Counter[str] = Counter()

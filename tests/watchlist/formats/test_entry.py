@@ -52,6 +52,8 @@ BAD = [
     ("198.18.1", "ends in a number"),
     ("https://me@a.example:8443/x?y=z", "is a URL; write the name alone: 'a.example'"),
     ("a.example/x", "is a URL; write the name alone: 'a.example'"),
+    ("http://[2001:db8::1]:80/x", "is a URL; list 2001:db8::1 under `prefixes`"),
+    ("http://198.18.0.1:80/x", "is a URL; list 198.18.0.1 under `prefixes`"),
     ("||a.example^", "is an AdBlock rule"),
     ("@@||a.example^", "is an AdBlock rule"),
     ("a.example:53", "names a port"),
