@@ -12,7 +12,7 @@ from blockd import prefixes
 from blockd.endpoints import Endpoint
 from blockd.errors import NameFormError, PrefixFormError, UsageError
 from blockd.prefixes import Prefix
-from blockd.watchlist.formats.entry import ROOT, name_entry, shown
+from blockd.watchlist.formats.entry import ROOT, any_entry, shown
 
 _LIKE_V4 = re.compile(r"[0-9.]*[0-9](?:/.*)?")
 _LIKE_V6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Za-z:.]*(?:/.*)?")
@@ -47,7 +47,7 @@ def read(text: str) -> Prefix | bytes:
     if _LIKE_V6.fullmatch(text):
         raise UsageError(f"{shown(text)} is no IPv6 address or prefix; {_WRITE}")
     try:
-        wire, _ = name_entry(text)
+        wire, _ = any_entry(text)
     except NameFormError as error:
         raise UsageError(str(error)) from None
     if wire == ROOT:

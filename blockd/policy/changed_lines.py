@@ -140,7 +140,9 @@ class Lines:
         parsed.comments -= above.comments
         parsed.blanks -= above.blanks
         rules = [entry.rule for entry in parsed.names] + [each.rule for each in parsed.prefixes]
-        if not parsed.linewise or parsed.head != was.head or any(rule.allow for rule in rules):
+        if parsed.refused or not parsed.linewise or parsed.head != was.head:
+            raise Unclear  # it says something of others
+        if any(rule.allow for rule in rules):
             raise Unclear  # an exception repeats no block, and may take others out
         names = [(entry.name, entry.scope) for entry in parsed.names]
         return _Said(parsed, (*names, *(entry.prefix for entry in parsed.prefixes)))

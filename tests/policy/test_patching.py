@@ -58,7 +58,7 @@ LINES = {
         'local-zone: "d.example" refuse', 'local-zone: "a..b" static', 'local-zone: "x.example"',
         'local-data: "d.example A 0.0.0.0"', 'local-zone: "e.example" redirect',
         'local-data: "e.example A 198.18.0.9"', 'local-zone: "never.example" static',
-        "local-zone: 'f.example' static",
+        "local-zone: 'f.example' static", f'local-zone: "{64 * "a"}" static',
     ],
     "e.rpz": [
         "a.example CNAME .", "*.a.example CNAME .", "b.example CNAME .", "*.b.example CNAME .",
@@ -67,6 +67,7 @@ LINES = {
         "*.com CNAME .", "never.example CNAME .", "32.1.1.18.198.rpz-ip CNAME .",
         "f.example.rpz-nsdname CNAME .", "a..b CNAME .", "@ 60 SOA a. b. 2 2 3 4 5",
         "g.example CNAME rpz-drop.", "h.example CNAME rpz-passthru.", "i.example A 198.18.0.9",
+        "$INCLUDE x", "$GENERATE 1-2 a$ A 198.18.0.9", "$ORIGIN a b", "$ORIGIN x..y.", "$ORIGIN",
         "  CNAME .", "$ORIGIN z", "$TTL 60", "j.example NS a.", "k.example CNAME (", ")",
     ],
     "h.csv": [
@@ -254,6 +255,10 @@ _CHANGES = {
     "a zone before the one that is named first": ("u.conf", _A + _B, _C + _A + _B, False),
     "the zone that is named first goes": ("u.conf", _A + _B, _B, False),
     "an option before it": ("u.conf", "server:\n" + _A, "server:\n# more\n" + _A, False),
+    "a line before the first that is right": (
+        "u.conf", f'local-zone: "{64 * "a"}" static\n{_A}# c\n# d\n# e\n# f\n',
+        f'local-zone: "{64 * "a"}" static\n{_A}{_B}# d\n# e\n# f\n', True,
+    ),
     "what stands below an option": ("u.conf", "server:\n" + _A, "server:\n" + _A + _B, True),
     "an option that is not looked at": (
         "u.conf", "verbosity: 1\n" + _A, "verbosity: 1\n" + _A + _B, False,
@@ -297,6 +302,7 @@ _CHANGES = {
     "another server of the zone": ("p.rpz", _ONE, _ONE.replace("NS a.", "NS b.") + _RA, False),
     "an origin at the top": ("p.rpz", _ONE, "$ORIGIN x.\n" + _ONE, False),
     "an origin among names": ("p.rpz", _ONE, _ONE + "$ORIGIN x\n" + _RA, False),
+    "what refuses the whole zone": ("p.rpz", _ONE, _ONE + "$INCLUDE x\n", False),
     "an address, which may have company": ("p.rpz", _ONE, _ONE + "b.example A 198.18.0.9\n", False),
     "a name that is cut in two": ("p.rpz", _ONE + _RA, _ONE + "b.example CNAME (\n.)\n", False),
     "rows": ("t.csv", _ROWS + "a.example,1\n", _ROWS + "b.example,2\nc.example,3\n", True),

@@ -7,6 +7,7 @@ import re
 
 from blockd import names, prefixes
 from blockd.errors import NameFormError
+from blockd.watchlist import lookalikes
 from blockd.watchlist.model import Scope
 
 ROOT = b""
@@ -29,10 +30,21 @@ _SHOWN = 60
 
 
 def name_entry(text: str) -> tuple[bytes, Scope]:
-    """Return the wire name and scope of `name`, `=name` or `*.name`.
+    """Return the wire name and scope of `name`, `=name` or `*.name`, as a list may have it.
 
     Raises:
         NameFormError: with a sentence that says what to write instead.
+    """
+    if not text.isascii():
+        lookalikes.check(text.removeprefix("=").removeprefix("*."))
+    return any_entry(text)
+
+
+def any_entry(text: str) -> tuple[bytes, Scope]:
+    """Return the same of a name that may look like another, as one that somebody asks about.
+
+    Raises:
+        NameFormError: as above.
     """
     body, scope = text, Scope.SUBTREE
     if text.startswith("="):

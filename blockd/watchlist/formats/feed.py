@@ -112,11 +112,14 @@ class Feed(Batches):
                 split = [line.split(shape.separator.strip() or None) for line in listed]
                 listed = [name for line in split for name in line]
                 numbers = [n for n, line in zip(numbers, split, strict=True) for _ in line]
+            known = len(self._variants)
             rule = self.variant(self.line + 1, **shape.changes)
             taken = self.keep(
                 listed, shape.scope, repeat(rule, len(listed)), numbers, lines,
                 is_second_family=shape.is_second_family,
             )  # fmt: skip
+            if not taken and len(self._variants) > known:
+                self._variants.popitem()  # the first line that gives an entry is its line
             if taken and (shape.lines > 1 or not shape.linewise):
                 self.linewise = False  # the second of two lines says nothing without the first
             return run.end(), taken

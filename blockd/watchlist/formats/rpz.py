@@ -179,12 +179,12 @@ class _Reading:
             elif name == "$ORIGIN" and len(words) == 1:
                 self._owners.set_origin(words[0])
             elif name in {"$ORIGIN", "$INCLUDE", "$GENERATE"}:
-                self.parsed.refused = True
+                self.parsed.refused, self.parsed.linewise = True, False
                 return _Wrong(f"`{name}` {_REFUSED[name]}")
             else:
                 return _Wrong(f"{shown(name)} is no directive that stands so; remove the line")
         except NameFormError as error:
-            self.parsed.refused = True
+            self.parsed.refused, self.parsed.linewise = True, False
             return _Wrong(str(error))
         except RecordFormError as error:
             return _Wrong(f"`$TTL`: {error}")
