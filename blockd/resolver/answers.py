@@ -48,6 +48,8 @@ MINIMAL_ANY = b"\7RFC8482\0"
 
 _HEAD = struct.Struct("!HH")
 _COOKIE = struct.pack("!HH", wire.COOKIE, 24)
+_NO_TEXT = struct.pack("!HH", wire.EDE, 2)
+"""What stands before the code of an extended error without a text."""
 
 
 class Template(NamedTuple):
@@ -232,7 +234,8 @@ def assemble(
         rcode: the full code; what exceeds four bits goes into OPT (RFC 6891 6.1.3).
         counts: answer and authority counts in wire form, or with the additional count too.
         body: the records.
-        options: OPT's options, given up first when space is short (RFC 8914 3).
+        options: OPT's options: extended errors alone, which are cut short, or left out, when
+            space is (RFC 8914 3).
         limit: the most octets allowed.
         flags: further header flags, such as AD.
         cookie: the server cookie, sent back behind the client's where the query has one
@@ -255,13 +258,30 @@ def assemble(
     opt = b""
     if edns is not None:
         additional += 1
-        options = options + last if size + len(options) <= limit else last
+        if size + len(options) > limit:
+            options = _shortened(options, limit - size)
+        options += last
         ttl = (rcode >> 4) << 24 | edns.flags
         opt = b"\0" + wire.RECORD.pack(wire.OPT, wire.OWN_UDP, ttl, len(options)) + options
     return b"".join(
         (query.id, _HEAD.pack(flags, 1), counts[:4], additional.to_bytes(2, "big"),
          query.question, body, opt)
     )  # fmt: skip
+
+
+def _shortened(options: bytes, room: int) -> bytes:
+    """Return extended errors without their texts, or the first of them, or none, as there is room.
+
+    A code is for programs as well, its text for people alone: RFC 8914 2.
+    """
+    codes = b""
+    at = 0
+    while at < len(options):
+        codes += _NO_TEXT + options[at + 4 : at + 6]
+        at += 4 + int.from_bytes(options[at + 2 : at + 4], "big")
+    if len(codes) > room:
+        codes = codes[: len(_NO_TEXT) + 2]
+    return codes if len(codes) <= room else b""
 
 
 def error(query: Query, rcode: int, limit: int, options: bytes = b"", cookie: bytes = b"") -> bytes:

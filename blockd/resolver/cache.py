@@ -101,6 +101,12 @@ class Cache:
             self._make_room()
         return kept
 
+    def give_up(self, key: bytes) -> None:
+        """Take that nothing will replace what is kept, though a question was on its way."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            kept.fetching = False
+
     def clear(self) -> None:
         """Forget everything."""
         self._kept.clear()

@@ -12,7 +12,8 @@ from blockd.resolver.access import Access, unmapped
 from blockd.resolver.cookies import Cookies
 
 MOST = 50_000
-"""Addresses remembered at once; beyond that the rest of the second is served without memory."""
+"""Addresses remembered at once; beyond that the rest of the second is served without memory, and
+has nothing for an address alone: refusals are bounded together, and no cookie earns more."""
 
 _NO_LIMIT: Final = 1 << 60
 _PREFIX = {4: 3, 16: 7}
@@ -65,6 +66,8 @@ class Clients:
         self.known: dict[bytes, Client] = {}
         """By address in network order; the hot path looks here first."""
         self._buckets: dict[bytes, Bucket] = {}
+        self._strangers = Bucket(-1)
+        """What those have in common who may not ask, and cannot be remembered."""
         self.configure(allow, rate_limit)
 
     def configure(self, allow: Iterable[Prefix], rate_limit: int) -> None:
@@ -77,20 +80,23 @@ class Clients:
         """Begin a second: forget the last one. Returns the new `known`."""
         self.known = {}
         self._buckets = {}
+        self._strangers = Bucket(-1)
         return self.known
 
     def admit(self, address: bytes) -> Client:
         """Return the client of an address that is not known yet in this second."""
         permitted = self._access.permits(address)
         site = site_of(address)
+        remembered = len(self.known) < MOST
         if not permitted:
-            bucket = Bucket(-1)
+            # Beyond the bound they share one, or each packet would be somebody's first.
+            bucket = Bucket(-1) if remembered else self._strangers
         elif site == LOOPBACK:
             bucket = Bucket(_NO_LIMIT)
         else:
             bucket = self._bucket(site)
-        client = Client(bucket, self._most, permitted=permitted)
-        if len(self.known) < MOST:
+        client = Client(bucket, self._most if remembered else 0, permitted=permitted)
+        if remembered:
             self.known[address] = client
         return client
 

@@ -265,8 +265,9 @@ class Connection(asyncio.BufferedProtocol):
                 waiter.query, answer, now, tcp=True, cookie=waiter.cookie
             )
         if isinstance(found, Query):
-            again = Waiter(found, waiter.done, cookie=waiter.cookie, client=waiter.client)
-            listener.forward(again)
+            hasty = listener.engine.hasty(found, now)
+            cookie, client = waiter.cookie, waiter.client
+            listener.forward(Waiter(found, waiter.done, hasty=hasty, cookie=cookie, client=client))
             return
         self._in_flight -= 1
         if self._transport.is_closing():

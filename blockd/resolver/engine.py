@@ -23,7 +23,7 @@ from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query
 from blockd.terms import Action, Denied
 
-__all__ = ["TCP_LIMIT", "Engine", "Reply", "limit", "zones"]
+__all__ = ["TCP_LIMIT", "Detour", "Engine", "Reply", "limit", "zones"]
 
 TCP_LIMIT: Final = 65_535
 
@@ -44,6 +44,28 @@ _NO_MORE: Final = bytes(2)  # additional records
 
 _LONGEST_SUBNET: Final = 20
 """Octets of a client-subnet option: family, two lengths, an IPv6 address (RFC 7871 6)."""
+
+
+class Detour(Query):
+    """A question that we ask for a client's: for the name that a rule sends to instead."""
+
+    __slots__ = ("epoch", "instead_of", "verdict")
+
+    def __init__(self, query: Query, target: bytes, verdict: Verdict, epoch: int) -> None:
+        """Ask for the target what the query asks for a name that is listed, or leads there.
+
+        Args:
+            query: the client's.
+            target: a name in canonical wire form.
+            verdict: what the policy says of the query, or of what its name leads to.
+            epoch: that of the policy.
+        """
+        question = target + b"\0" + query.question[-4:]
+        key = target + query.key[len(query.name) :]
+        super().__init__(query.id, query.flags, question, target, query.edns, key)
+        self.instead_of = query
+        self.verdict = verdict
+        self.epoch = epoch
 
 
 class Engine:
@@ -111,7 +133,7 @@ class Engine:
             quick.cool()
         return quick.hot, quick.hot_cookies
 
-    def answer(  # noqa: PLR0911 - one return for each way that a query can go
+    def answer(
         self, packet: bytes, now: float, *, tcp: bool = False, cookie: bytes = b""
     ) -> Reply | Query | None:
         """Return the reply to a packet, the query when it must be forwarded, or None for silence.
@@ -150,23 +172,36 @@ class Engine:
             query.key += query.edns.subnet
         verdict = self.policy.match(query.name) if self.policy is not None else None
         if verdict is not None and self._blocks(verdict, tcp=tcp):
-            garden = self._answers.garden(verdict, query.qtype)
-            if garden is not None:
-                return self._ask_garden(query, garden, verdict, now, cookie, tcp=tcp)
-            return self._sinkhole(query, verdict, cookie, tcp=tcp)
+            return self._block(query, verdict, now, cookie, tcp=tcp)
         query.judged = self._epoch
         query.excepted = verdict is not None and verdict.rule.allow
         return self._serve(query, now, cookie, tcp=tcp)
+
+    def _block(
+        self, query: Query, verdict: Verdict, now: float, cookie: bytes, *, tcp: bool
+    ) -> Reply | Query | None:
+        """Return what a rule answers, the query that this takes, or None for silence."""
+        target = self._answers.garden(verdict, query.qtype)
+        if target is not None:
+            return self._ask_garden(query, target, verdict, now, cookie, tcp=tcp)
+        message = self._answers.sinkhole(query, verdict, limit(query, tcp=tcp), cookie)
+        platform = self.counters.platform(verdict.rule.id)
+        if message is None:
+            self.counters["dropped"].n += 1
+            platform.n += 1
+            return None
+        return Reply(message, self.counters["sinkholed"], platform)
 
     def _ask_garden(
         self, query: Query, target: bytes, verdict: Verdict, now: float, cookie: bytes,
         *, tcp: bool,
     ) -> Reply | Query:  # fmt: skip
-        """Answer a name that a rule sends to another one, or return the query for that one."""
-        question = target + b"\0" + query.question[-4:]
-        key = target + query.key[len(query.name) :]
-        asked = Query(query.id, query.flags, question, target, query.edns, key)
-        asked.garden = query
+        """Answer a query that a rule sends to another name, or return the query for that one.
+
+        What is answered for that name goes on unjudged, lest one that is listed itself lead to
+        itself for ever.
+        """
+        asked = Detour(query, target, verdict, self._epoch)
         kept = self.cache.get(asked.key, now)
         if kept is not None:
             age = int(now - kept.since)
@@ -187,21 +222,25 @@ class Engine:
         return Reply(message, self.counters["sinkholed"], platform)
 
     def _finish_garden(
-        self, query: Query, asked: Query, answer: Answer | None, now: float, cookie: bytes,
-        *, tcp: bool,
-    ) -> Reply | Query | None:  # fmt: skip
-        verdict = self.policy.match(query.name) if self.policy is not None else None
-        if verdict is None or not self._blocks(verdict, tcp=tcp):
-            # Unlisted meanwhile: it is asked for itself.
-            query.judged = self._epoch
-            query.excepted = verdict is not None and verdict.rule.allow
-            return self._serve(query, now, cookie, tcp=tcp)
-        target = self._answers.garden(verdict, query.qtype)
-        if target is None:
-            return self._sinkhole(query, verdict, cookie, tcp=tcp)
-        if target != asked.name:
-            answer = None  # the rule sends elsewhere by now
-        elif answer is None or answer.failed:
+        self, asked: Detour, answer: Answer | None, now: float, cookie: bytes, *, tcp: bool
+    ) -> Reply | Query | None:
+        """Answer a client's query with what was found for the name that it is sent to.
+
+        Under the same policy this is its end, whatever was found: nothing is asked in a circle.
+        """
+        query = asked.instead_of
+        verdict = asked.verdict
+        if asked.epoch != self._epoch:
+            found = self.policy.match(query.name) if self.policy is not None else None
+            if found is None or not self._blocks(found, tcp=tcp):
+                # Not listed, or unlisted meanwhile: what it leads to is judged anew.
+                query.judged = self._epoch
+                query.excepted = found is not None and found.rule.allow
+                return self._serve(query, now, cookie, tcp=tcp)
+            if self._answers.garden(found, query.qtype) != asked.name:
+                return self._block(query, found, now, cookie, tcp=tcp)
+            verdict = found
+        if answer is None or answer.failed:
             stale = self.cache.stale(asked.key, now)
             answer = _past_its_time(stale) if stale is not None else answer
         return self._splice(query, verdict, answer, 0, cookie, tcp=tcp)
@@ -224,16 +263,16 @@ class Engine:
                 message = answers.error(query, wire.REFUSED, limit(query, tcp=tcp), cookie=cookie)
                 return Reply(message, self.counters["refused"])
             stale = self.cache.stale(query.key, now)
-            if stale is not None and now < stale.retry_at:
-                return self._stale(query, stale, cookie, tcp=tcp) or query
+            if stale is not None and now < stale.retry_at and not self._drops(query, stale.answer):
+                return self._stale(query, stale, now, cookie, tcp=tcp) or query
             return query
         if not query.excepted and kept.judged != self._epoch:
             hidden = self._hidden(query, kept.answer)
             if hidden is not None and self._blocks(hidden, tcp=tcp):
                 found = None
-                if self._answers.action(hidden) is not Action.DROP:
-                    found = self._sinkhole(query, hidden, cookie, tcp=tcp)
-                return found or query  # `finish` is silent where this is to be dropped
+                if not self._drops(query, kept.answer):
+                    found = self._block(query, hidden, now, cookie, tcp=tcp)
+                return found or query
             if hidden is None:
                 kept.judged = self._epoch
         kept.used += 1
@@ -263,18 +302,18 @@ class Engine:
 
         The policy may have changed since the query was forwarded, so it is asked again.
         """
-        if query.garden is not None:
-            return self._finish_garden(query.garden, query, answer, now, cookie, tcp=tcp)
+        if isinstance(query, Detour):
+            return self._finish_garden(query, answer, now, cookie, tcp=tcp)
         if query.judged != self._epoch and self.policy is not None:
             verdict = self.policy.match(query.name)
             if verdict is not None and self._blocks(verdict, tcp=tcp):
-                return self._sinkhole(query, verdict, cookie, tcp=tcp)
+                return self._block(query, verdict, now, cookie, tcp=tcp)
             query.judged = self._epoch
             query.excepted = verdict is not None and verdict.rule.allow
         if answer is None or answer.failed:
             stale = self.cache.stale(query.key, now)
             if stale is not None:
-                return self._stale(query, stale, cookie, tcp=tcp)
+                return self._stale(query, stale, now, cookie, tcp=tcp)
         if answer is None:
             options = answers.extended_error(answers.EDE_NO_REACHABLE, "no upstream answered")
             message = answers.error(
@@ -284,12 +323,18 @@ class Engine:
         if not query.excepted:
             hidden = self._hidden(query, answer)
             if hidden is not None and self._blocks(hidden, tcp=tcp):
-                return self._sinkhole(query, hidden, cookie, tcp=tcp)
+                return self._block(query, hidden, now, cookie, tcp=tcp)
         outcome = "failed" if answer.failed else "forwarded"
         return self._relay(query, answer, answer.body, outcome, cookie, tcp=tcp)
 
-    def keep(self, query: Query, answer: Answer, now: float) -> None:
-        """Keep an upstream's answer for later queries, and judge it once for all who wait."""
+    def keep(self, query: Query, answer: Answer | None, now: float) -> None:
+        """Keep an upstream's answer for later queries, and judge it once for all who wait.
+
+        None: we had no room for the question, which may be asked again at once.
+        """
+        if answer is None:
+            self.cache.give_up(query.key)
+            return
         kept = self.cache.put(query.key, answer, now)
         if kept is None:
             return
@@ -364,22 +409,18 @@ class Engine:
         self._judged = answer, policy, found
         return found
 
-    def _sinkhole(
-        self, query: Query, verdict: Verdict, cookie: bytes, *, tcp: bool
-    ) -> Reply | None:
-        message = self._answers.sinkhole(query, verdict, limit(query, tcp=tcp), cookie)
-        platform = self.counters.platform(verdict.rule.id)
-        if message is None:
-            self.counters["dropped"].n += 1
-            platform.n += 1
-            return None
-        return Reply(message, self.counters["sinkholed"], platform)
+    def _drops(self, query: Query, answer: Answer) -> bool:
+        """Tell whether what is kept is to be dropped: then `finish` is silent, and counts it."""
+        hidden = None if query.excepted else self._hidden(query, answer)
+        return hidden is not None and self._answers.action(hidden) is Action.DROP
 
-    def _stale(self, query: Query, kept: Kept, cookie: bytes, *, tcp: bool) -> Reply | None:
+    def _stale(
+        self, query: Query, kept: Kept, now: float, cookie: bytes, *, tcp: bool
+    ) -> Reply | Query | None:
         """Return what is kept past its time, or what the policy says of it by now."""
         hidden = None if query.excepted else self._hidden(query, kept.answer)
         if hidden is not None and self._blocks(hidden, tcp=tcp):
-            return self._sinkhole(query, hidden, cookie, tcp=tcp)
+            return self._block(query, hidden, now, cookie, tcp=tcp)
         answer = _past_its_time(kept)
         return self._relay(query, answer, answer.body, "stale", cookie, tcp=tcp)
 
@@ -416,7 +457,7 @@ class Engine:
         would = shadow.match(query.name) or judge(
             answer, query, shadow,
             check_cname=settings.check_cname, check_addresses=settings.check_addresses,
-            default=settings.action,
+            default=settings.action, exceptions=self.policy,
         )  # fmt: skip
         return None if would is None else self.counters.shadow(would.rule.id)
 

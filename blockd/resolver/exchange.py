@@ -128,7 +128,7 @@ class Exchanges:
         if exchange is not None:
             if len(exchange.waiters) >= MOST_WAITERS:
                 text = "too many wait for this answer"
-                return Done(exchange, [waiter], _failed(text, lifetime=0))
+                return Done(exchange, [waiter], _failed(text, lifetime=0), own=True)
             if exchange.resigned and self._in_vain(now):
                 return Done(exchange, [waiter], self._failure(exchange, 0))
             if waiter.hasty and now - exchange.started >= EARLY:
@@ -140,7 +140,7 @@ class Exchanges:
         if len(self._by_question) >= self._roomy:
             refusal = self._admit(exchange, now)
             if refusal is not None:
-                return Done(exchange, exchange.waiters, refusal)
+                return Done(exchange, exchange.waiters, refusal, own=True)
         self._by_question[query.key] = exchange
         if self._random_case:
             exchange.question = question.in_random_case(query.question, self._random_bits)
@@ -166,12 +166,16 @@ class Exchanges:
         pending = self.channels.pending[upstream][channel]
         number = packet[0] << 8 | packet[1] if len(packet) >= 12 else -1
         exchange = pending.get(number)
-        if exchange is None or not self._answers(exchange, upstream, packet):
+        if exchange is None or not self._answers(
+            exchange, upstream, packet, exact=self._random_case
+        ):
             asked_at = self._probes.late(upstream, pending, number, packet, exact=self._random_case)
             if asked_at is not None:
                 self.health[upstream].replied(now - asked_at)
                 return None
             self.mismatched += 1
+            if exchange is not None and self._answers(exchange, upstream, packet, exact=False):
+                self._other_case(exchange, upstream, pending, number)
             if self.health[upstream].odd(now):
                 self._move(upstream)
             return None
@@ -273,13 +277,12 @@ class Exchanges:
             self._roomy = CROWDED // 2
         if len(self._by_question) >= MOST_IN_FLIGHT:
             self.crowded_out += 1
-            # Not to be kept: it says something of us, and nothing of the name.
             failed = _failed("too many questions are waiting", lifetime=0)
             going = shares.gives_way(exchange.waiters[0].client, now)
             if going is None:
                 return failed
             done = self._done(going, failed, now)
-            done.answer = failed
+            done.answer, done.own = failed, True
             self.displaced.append(done)
         shares.add(exchange)
         return None
@@ -331,11 +334,26 @@ class Exchanges:
             exchange.query, exchange.question, edns=edns, subnet=self._client_subnet
         )
 
-    def _answers(self, exchange: Exchange, upstream: int, packet: bytes) -> bool:
-        """Tell whether a message is a reply to what an upstream was asked."""
-        return question.answered(packet, exchange.question, exact=self._random_case) or (
+    def _answers(
+        self, exchange: Exchange, upstream: int, packet: bytes, *, exact: bool = False
+    ) -> bool:
+        """Tell whether a message is a reply to what an upstream was asked.
+
+        A datagram's case is compared where it was random. A stream's is not: it brings what its
+        other side says and nobody else, who may have a case of its own.
+        """
+        return question.answered(packet, exchange.question, exact=exact) or (
             not exchange.plain >> upstream & 1 and question.is_bare_refusal(packet)
         )
+
+    def _other_case(
+        self, exchange: Exchange, upstream: int, pending: dict[int, Exchange], number: int
+    ) -> None:
+        """An upstream that folds case, or somebody who guessed the rest: TCP tells which."""
+        del pending[number]
+        exchange.outstanding &= ~(1 << upstream)
+        if not exchange.streaming >> upstream & 1:
+            self._by_tcp(exchange, upstream)
 
     def _hurry(self, exchange: Exchange, waiter: Waiter, now: float) -> None:
         if waiter.hasty and not exchange.hasty:

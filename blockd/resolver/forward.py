@@ -22,7 +22,7 @@ class Forwarder:
         default: Sequence[Upstream],
         zones: Mapping[bytes, Sequence[Upstream]],
         settings: ResolverSection,
-        keep: Callable[[Query, Answer, float], None],
+        keep: Callable[[Query, Answer | None, float], None],
         latency: Histogram,
     ) -> None:
         """Open the sockets; needs a running event loop.
@@ -31,7 +31,8 @@ class Forwarder:
             default: the upstreams of whatever no zone covers.
             zones: other upstreams, by the wire name of the zone.
             settings: strategy, and what is passed on.
-            keep: takes each answer for the cache, with the time at which it came.
+            keep: takes each answer for the cache, with the time at which it came; None: we had
+                no room for the question.
             latency: counts how long each question took.
         """
         self.default = Upstreams(default, settings, keep, latency)

@@ -88,9 +88,19 @@ class AskByStream(NamedTuple):
 class Done:
     """Command: give the answer to everyone who waits; None: stale data, since it takes long."""
 
-    __slots__ = ("answer", "exchange", "waiters")
+    __slots__ = ("answer", "exchange", "own", "waiters")
 
-    def __init__(self, exchange: Exchange, waiters: list[Waiter], answer: Answer | None) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        waiters: list[Waiter],
+        answer: Answer | None,
+        *,
+        own: bool = False,
+    ) -> None:
         self.exchange = exchange
         self.waiters = waiters
         self.answer = answer
+        self.own = own
+        """A failure of our own, for want of room: it says nothing of the name nor of an upstream,
+        so nothing of it is to be kept."""

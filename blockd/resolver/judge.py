@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from blockd import names
 from blockd.errors import FormError
-from blockd.policy.reader import Policy, Verdict
+from blockd.policy.reader import Covering, Policy, Verdict
 from blockd.policy.shadow import Shadow
 from blockd.resolver import wire
 from blockd.resolver.reply import Answer
@@ -39,23 +39,27 @@ def judge(
     check_cname: bool,
     check_addresses: bool,
     default: Action = Action.NXDOMAIN,
+    exceptions: Policy | None = None,
 ) -> Verdict | None:
     """Return the first verdict that blocks an answer; None where nothing in it is blocked.
 
     One that only sends the client to TCP gives way to a later one that blocks over TCP as well.
+    A name on the way that an exception covers is not judged, nor what it holds and leads to: it
+    would all be answered to whoever asks for that name.
 
     Never raises for any bytes: a malformed name or address matches nothing, and the search
     ends where records cannot be told apart.
 
     Args:
         answer: the upstream's.
-        query: what was asked. Its own name is not judged; where an exception covers it, that
-            covers what it leads to as well, and nothing is to be judged at all.
+        query: what was asked. Its own name is not judged; where an exception covers it, nothing
+            is to be judged at all.
         policy: the policy in force, or what of it is counted only.
         check_cname: whether names that CNAME, DNAME, SVCB and HTTPS records lead to count,
             where the rule that lists them does not say.
         check_addresses: the same for addresses, those of ipv4hint and ipv6hint included.
         default: what is done where a rule names no action.
+        exceptions: the policy in force, for its exceptions, where `policy` is the other one.
 
     Returns:
         A verdict that holds for the query's name alone: what the names below it lead to is
@@ -65,8 +69,10 @@ def judge(
     end = len(body)
     look_up = policy.match_address if policy.has_prefixes else None
     message = b""
+    shift = 12 + len(query.question)
     weak: Verdict | None = None
     current = query.name  # how far the chain of aliases has led
+    excepted: set[bytes] = set()  # names on the way that an exception covers, with what is behind
     at = 0
     try:
         for _ in range(answer.counts[0] << 8 | answer.counts[1]):
@@ -77,6 +83,7 @@ def judge(
             at = start + length
             if at > end:
                 return weak
+            free = bool(excepted) and _holds(excepted, message, owner + shift, kind, current)
             addresses: tuple[bytes, ...] | Iterator[bytes] = ()
             size = _ADDRESS.get(kind)
             if size is not None:
@@ -85,13 +92,18 @@ def judge(
             elif kind in _LEADING:
                 if not message:
                     message = bytes(12) + query.question + body
-                    shift = len(message) - end
                 led_to = _target(message, owner + shift, kind, start + shift, at + shift, current)
                 if led_to is None:
                     continue
                 name, behind = led_to
-                verdict = policy.match(name)
-                if verdict is not None and _blocks(
+                verdict = None if free else policy.match(name)
+                if (
+                    free
+                    or _excepts(verdict)
+                    or (exceptions is not None and _excepts(exceptions.match(name)))
+                ):
+                    excepted.add(name)
+                elif verdict is not None and _blocks(
                     verdict.rule, own=verdict.rule.check_cname, configured=check_cname
                 ):
                     verdict = verdict._replace(matched=query.name, alone=True)
@@ -102,12 +114,14 @@ def judge(
                     addresses = _hints(message, behind, at + shift)
                 else:
                     current = name
-            if look_up is not None:
+            if look_up is not None and not free:
                 for packed in addresses:
                     found = look_up(packed)
                     if found is not None and _blocks(
                         found.rule, own=found.rule.check_addresses, configured=check_addresses
                     ):
+                        if exceptions is not None and _excepts(exceptions.match_address(packed)):
+                            continue
                         verdict = Verdict(found.rule, query.name, found.line, alone=True)
                         if (found.rule.action or default) is not Action.TCP_ONLY:
                             return verdict
@@ -163,6 +177,24 @@ def listed_beside(answer: Answer, query: Query, policy: Policy, *, check_address
     except (IndexError, struct.error, FormError):
         pass
     return -1
+
+
+def _holds(excepted: set[bytes], message: bytes, owner: int, kind: int, current: bytes) -> bool:
+    """Tell whether a record is one of a name that an exception covers, or leads it on.
+
+    By its owner, as nothing else in a message says whose it is.
+    """
+    read = _name(message, owner)
+    if read is None:
+        return False
+    name = read[0]
+    leads_on = kind == _DNAME and current in excepted
+    return name in excepted or (leads_on and (not name or name in names.suffixes(current)))
+
+
+def _excepts(found: Verdict | Covering | None) -> bool:
+    """Tell whether an exception decides about a name or an address."""
+    return found is not None and found.rule.allow
 
 
 def _blocks(rule: Rule, *, own: bool | None, configured: bool) -> bool:

@@ -6,13 +6,15 @@ When there is one, and what becomes of questions that it did not answer, is `str
 import asyncio
 import secrets
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Protocol, cast
 
 from blockd.resolver import edns
 from blockd.resolver.collector import untie
 from blockd.resolver.frames import Frames, framed
 from blockd.resolver.inflight import Exchange
+from blockd.resolver.places import Places
 from blockd.resolver.tls import Session
 
 CERTIFICATE = "its certificate is not good"
@@ -32,7 +34,7 @@ class Owner(Protocol):
 class Ask:
     """A question that waits for its reply."""
 
-    __slots__ = ("again", "deadline", "done", "exchange", "message", "over", "sent_at")
+    __slots__ = ("again", "deadline", "done", "exchange", "message", "over", "sent_at", "site")
 
     def __init__(
         self,
@@ -40,11 +42,14 @@ class Ask:
         done: Callable[[bytes | None], None],
         deadline: float,
         exchange: Exchange | None = None,
+        site: bytes = b"",
     ) -> None:
         self.message = message
         self.done = done
         self.deadline = deadline
         self.exchange = exchange
+        self.site = site
+        """The client prefix whose place it takes."""
         self.sent_at = 0.0
         self.again = False
         self.over = False
@@ -64,8 +69,15 @@ class Ask:
 class Link(asyncio.Protocol):
     """One connection, from its beginning to its end."""
 
-    def __init__(self, stream: Owner, session: Session | None, name: str) -> None:
-        """Begin; with a session that has not begun for TLS, and the name that it is for."""
+    def __init__(self, stream: Owner, session: Session | None, name: str, most: int) -> None:
+        """Begin; with a session that has not begun for TLS, and the name that it is for.
+
+        Args:
+            stream: what it reports to.
+            session: None for TCP.
+            name: the name that the certificate is for.
+            most: questions in flight at once.
+        """
         self._stream = stream
         self._session = session
         self._name = name
@@ -73,8 +85,11 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._frames = Frames()
         self._why = "it closed the connection"
+        self.places = Places(most)
         self.asked: dict[int, Ask] = {}
-        """By the ID on the wire."""
+        """By the ID on the wire, as they were sent; each holds a place."""
+        self._late: dict[int, float] = {}
+        """When what is not waited for any more was sent, by its ID."""
         self.usable = False
         """Whether it is connected, and the other side is who it should be."""
         self.heard_at = self._loop.time()
@@ -109,8 +124,11 @@ class Link(asyncio.Protocol):
         while (packet := self._frames.take()) is not None:
             if len(packet) < 12:
                 continue
-            ask = self.asked.pop(packet[0] << 8 | packet[1], None)
+            number = packet[0] << 8 | packet[1]
+            self._late.pop(number, None)
+            ask = self.asked.pop(number, None)
             if ask is not None:
+                self.places.leave(ask.site)
                 ask.end(ask.message[:2] + packet[2:])
         if session is not None and session.ended:
             self.end()
@@ -126,15 +144,16 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             untie(self._transport)
 
-    def send(self, asks: list[Ask]) -> None:
-        """Ask, in one write."""
+    def send(self, asks: Iterable[Ask]) -> None:
+        """Ask, in one write; whoever comes has a place before the next one is looked for."""
         now = self._loop.time()
         octets = b""
         for ask in asks:
             number = secrets.randbits(16)
-            while number in self.asked:
+            while number in self.asked or number in self._late:
                 number = secrets.randbits(16)
             self.asked[number] = ask
+            self.places.take(ask.site)
             ask.sent_at = now
             message = number.to_bytes(2, "big") + ask.message[2:]
             if self._session is not None:
@@ -142,6 +161,26 @@ class Link(asyncio.Protocol):
             octets += framed(message)
         if octets:
             self._write(octets if self._session is None else self._session.send(octets))
+
+    def give_up(self, sent: float, forgotten: float) -> bool:
+        """Free the places of what has had its time; its IDs stay taken, for replies may come yet.
+
+        Args:
+            sent: when what is given up was sent, or before.
+            forgotten: the same for what gives up its ID as well.
+
+        Returns:
+            Whether nothing at all was heard since one of these was sent.
+        """
+        # Both are in the order of sending.
+        over = list(takewhile(lambda one: one[1].sent_at <= sent, self.asked.items()))
+        for number, ask in over:
+            del self.asked[number]
+            self.places.leave(ask.site)
+            self._late[number] = ask.sent_at
+        for number, _ in tuple(takewhile(lambda one: one[1] <= forgotten, self._late.items())):
+            del self._late[number]
+        return any(self.heard_at < ask.sent_at for _, ask in over)
 
     def end(self) -> None:
         """Close, without waiting for anybody."""

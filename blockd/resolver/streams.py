@@ -7,13 +7,14 @@ question goes where, and what its reply is worth, is `exchange`'s business.
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from blockd.config import Upstream
 from blockd.errors import ConfigError
 from blockd.resolver.inflight import Exchange
 from blockd.resolver.link import CERTIFICATE, Ask, Link
+from blockd.resolver.places import Places
 from blockd.resolver.shares import site_of_question
 from blockd.resolver.tls import Session, client_context
 from blockd.resolver.turns import Turns
@@ -28,11 +29,15 @@ class Patience(NamedTuple):
     """Times in seconds, and how much is asked at once."""
 
     reply: float = 2.5
-    """For a reply, its connection included."""
+    """For a reply, its connection included; and that a question without one holds its place, for
+    the upstream may be at work on what was given up sooner."""
+    late: float = 30.0
+    """After which no reply is taken for another question's, so that its ID is free again."""
     idle: float = 10.0
     """Without a question, after which the connection is closed (RFC 7766 6.2.3)."""
     in_flight: int = 512
-    """Questions at once on a connection; further ones wait."""
+    """Questions at once on a connection of one client prefix, and twice as many of all: see
+    `places`. Further ones wait."""
     waiting: int = 40_000
     """Questions that wait; further ones fail at once. More than can be in flight (`exchange`), for
     what is over leaves by and by."""
@@ -103,13 +108,13 @@ class Stream:
         """
         now = self._used_at = self._loop.time()
         deadline = now + min(patience or self._patience.reply, self._patience.reply)
-        ask = Ask(message, done, deadline, exchange)
+        ask = Ask(message, done, deadline, exchange, site_of_question(exchange))
         if len(self._waiting) >= self._patience.waiting:
             self._waiting.keep(_wanted)
         if self._closed or len(self._waiting) >= self._patience.waiting:
             self._loop.call_soon(self._fail, ask)
             return
-        self._waiting.add(ask, site_of_question(exchange))
+        self._waiting.add(ask, ask.site)
         self._pump_soon()
         if not self._ticking:
             self._ticking = True
@@ -176,12 +181,12 @@ class Stream:
         if link is None:
             self._connect()
         elif link.usable:
-            room = self._patience.in_flight - len(link.asked)
-            asks: list[Ask] = []
-            while len(asks) < room and (ask := self._waiting.next()) is not None:
-                if ask.wanted:
-                    asks.append(ask)
-            link.send(asks)
+            link.send(self._going(link.places))
+
+    def _going(self, places: Places) -> Iterator[Ask]:
+        while places.left and (ask := self._waiting.next(places.open_to)) is not None:
+            if ask.wanted:
+                yield ask
 
     def _connect(self) -> None:
         session = None
@@ -189,7 +194,7 @@ class Stream:
             session = Session(self._context, self.upstream.name, self._session)
         self.connections += 1
         self._opened_at = self._loop.time()
-        self._link = Link(self, session, self.upstream.name)
+        self._link = Link(self, session, self.upstream.name, 2 * self._patience.in_flight)
         self._connecting = self._loop.create_task(self._open(self._link))
 
     async def _open(self, link: Link) -> None:
@@ -214,13 +219,14 @@ class Stream:
         patience = self._patience
         link = self._link
         if link is not None:
-            overdue = [ask for ask in link.asked.values() if not ask.over and ask.deadline <= now]
-            for ask in overdue:
-                ask.end(None)  # its ID stays taken, for the reply may still come
-            silent = any(link.heard_at < ask.sent_at for ask in overdue)
-            given_up = sum(ask.over for ask in link.asked.values())
-            if silent or given_up * 2 > patience.in_flight:
+            for ask in [ask for ask in link.asked.values() if ask.deadline <= now]:
+                ask.end(None)
+            # Not sooner, nor for what others leave unanswered: a flood of questions that nobody
+            # can answer would have it replaced all the time, and all in flight asked again.
+            if link.give_up(now - patience.reply, now - patience.late):
                 self._drop_dead(link)
+            else:
+                self._pump_soon()  # there may be places
         for ask in tuple(self._waiting):
             if ask.deadline <= now:
                 ask.end(None)
@@ -229,9 +235,7 @@ class Stream:
         if opening and now - self._opened_at > patience.reply:
             self._drop()
             self._failed(f"no connection within {patience.reply:g} s")
-        busy = bool(self._waiting) or (
-            self._link is not None and any(not ask.over for ask in self._link.asked.values())
-        )
+        busy = bool(self._waiting) or (self._link is not None and bool(self._link.asked))
         self._ticking = busy
         if busy:
             self._set_timer(TICK)

@@ -1,7 +1,7 @@
 """Who goes next where not all can go at once: each client prefix in turn, and each in its order.
 
 So the line of one prefix makes nobody else wait for more than one of it. No sockets, no clock;
-what waits, and for what, is `streams`' business.
+what waits, and for what, is `streams`' business, and who may go by now is `places`'.
 """
 
 from collections import OrderedDict, deque
@@ -44,20 +44,25 @@ class Turns(Generic[T]):
         self._ahead.extendleft(reversed(ones))
         self._count += len(ones)
 
-    def next(self) -> T | None:
-        """Return whose turn it is, who waits no more; None: nobody waits."""
-        if not self._count:
-            return None
-        self._count -= 1
+    def next(self, open_to: Callable[[bytes], bool]) -> T | None:
+        """Return whose turn it is, who waits no more; None: nobody waits who may go.
+
+        Args:
+            open_to: whether one of a prefix may go; else its turn passes.
+        """
         if self._ahead:
+            self._count -= 1
             return self._ahead.popleft()
-        site, line = next(iter(self._lines.items()))
-        one = line.popleft()
-        if line:
+        for _ in range(len(self._lines)):
+            site, line = next(iter(self._lines.items()))
             self._lines.move_to_end(site)
-        else:
-            del self._lines[site]
-        return one
+            if open_to(site):
+                one = line.popleft()
+                if not line:
+                    del self._lines[site]
+                self._count -= 1
+                return one
+        return None
 
     def keep(self, wanted: Callable[[T], bool]) -> None:
         """Let those go who are not wanted any more; the others keep their places."""

@@ -160,9 +160,11 @@ class UdpListener:
         found = self._engine.finish(waiter.query, answer, now, cookie=waiter.cookie)
         origin = waiter.origin
         if isinstance(found, Query):
+            hasty = self._engine.hasty(found, now)
             again = Waiter(
-                found, self._done, cookie=waiter.cookie, origin=origin, client=waiter.client
-            )
+                found, self._done, hasty=hasty, cookie=waiter.cookie, origin=origin,
+                client=waiter.client,
+            )  # fmt: skip
             self._forward(again)
         elif found is not None and origin is not None:
             found.count()

@@ -37,7 +37,7 @@ class Upstreams:
         self,
         upstreams: Sequence[Upstream],
         settings: ResolverSection,
-        keep: Callable[[Query, Answer, float], None],
+        keep: Callable[[Query, Answer | None, float], None],
         latency: Histogram,
     ) -> None:
         """Open the sockets; needs a running event loop.
@@ -45,7 +45,8 @@ class Upstreams:
         Args:
             upstreams: in order of preference.
             settings: strategy, and what is passed on.
-            keep: takes each answer for the cache, with the time at which it came.
+            keep: takes each answer for the cache, with the time at which it came; None: we had
+                no room for the question.
             latency: counts how long each question took.
         """
         self.upstreams = tuple(upstreams)
@@ -200,8 +201,8 @@ class Upstreams:
         answer = command.answer
         if answer is not None:
             exchange = command.exchange
-            self._keep(exchange.query, answer, now)
-            if exchange.over or not exchange.resigned:  # once a question, at its end
+            self._keep(exchange.query, None if command.own else answer, now)
+            if exchange.over:  # once a question, at its end
                 self._latency.add(now - exchange.started)
         for waiter in command.waiters:
             waiter.done(waiter, answer, now)
@@ -233,5 +234,5 @@ class Upstreams:
         self.exchanges.channels.resting = (resting + 1) % CHANNELS
 
 
-def _not_kept(_query: Query, _answer: Answer, _now: float) -> None:
+def _not_kept(_query: Query, _answer: Answer | None, _now: float) -> None:
     return None

@@ -82,8 +82,7 @@ class Query:
     """
 
     __slots__ = (
-        "edns", "excepted", "flags", "garden", "id", "judged", "key", "name", "qclass", "qtype",
-        "question",
+        "edns", "excepted", "flags", "id", "judged", "key", "name", "qclass", "qtype", "question",
     )  # fmt: skip
 
     def __init__(
@@ -111,8 +110,6 @@ class Query:
         """The engine's epoch in which the policy was asked of the name, and does not block it."""
         self.excepted = False
         """Whether that is because of an exception, which covers what the name leads to as well."""
-        self.garden: Query | None = None
-        """The client's query, where this one asks for the name that a listed one is sent to."""
 
 
 def parse_query(packet: bytes) -> Query:

@@ -56,6 +56,10 @@ class Reloaded(Struct):
     """The longest that a process which slept on the resolver's core meanwhile woke late."""
     dropped: int = 0
     """Datagrams that the upstream's full socket lost: the resolver asks again after 0.7 s."""
+    failed: int = 0
+    """Answers to what is not listed with another code than NOERROR."""
+    untimed: int = 0
+    """Queries that the sender was held up with: they count everywhere but in the latencies."""
 
 
 class Latency(Struct):
@@ -99,7 +103,7 @@ def measure(server: Server, directory: Path, names: list[str], reloads: int) -> 
     return Reloaded(
         reloads, len(names), load.asked, load.asked - load.answered, leaked + load.leaked,
         max(each.worst for each in latencies), memory, latencies, stalled.worst_ms,
-        peers.dropped(peers.STUB_PORT) - dropped,
+        peers.dropped(peers.STUB_PORT) - dropped, load.failed, load.untimed,
     )  # fmt: skip
 
 
@@ -137,7 +141,7 @@ class _Load(threading.Thread):
         self._port = port
         self._names = names
         self._end = threading.Event()
-        self.asked = self.answered = self.leaked = 0
+        self.asked = self.answered = self.leaked = self.failed = self.untimed = 0
         # Tenths of a millisecond of each kind, each with how many took so long.
         self._took: tuple[Counter[int], ...] = tuple(Counter() for _ in KINDS)
 
@@ -186,6 +190,7 @@ class _Load(threading.Thread):
                         sent = time.time()
                         client.send(packet)
                         held_up = time.time() - sent > _SENDING
+                        self.untimed += held_up
                         waiting[self.asked & 0xFFFF] = (math.nan if held_up else sent), kind
                         self.asked += 1
                 selector.select(0.0005)
@@ -204,7 +209,11 @@ class _Load(threading.Thread):
                 self.answered += 1
                 if not math.isnan(sent[0]):
                     self._took[sent[1]][round((came - sent[0]) * 10_000)] += 1
-                self.leaked += (sent[1] == 0) != (packet[3] & 0xF == 3)
+                rcode = packet[3] & 0xF
+                if sent[1] == 0:
+                    self.leaked += rcode != 3
+                else:
+                    self.failed += rcode != 0
 
 
 def _share(took: "Counter[int]", share: float) -> float:

@@ -69,7 +69,8 @@ def sizes(more: dict[str, Any]) -> str:
     if found is not None:
         lines.append(
             f"\n{found.reloads} reloads at {found.names:,} names under {found.asked:,} queries:"
-            f" {found.lost} lost, {found.leaked} leaked, the worst took {found.worst_ms:.1f} ms;"
+            f" {found.lost} lost, {found.leaked} leaked, {found.failed} failed,"
+            f" {found.untimed} not timed, the worst took {found.worst_ms:.1f} ms;"
             f" {found.memory_mb[0]:.0f} MB after the first, {found.memory_mb[-1]:.0f} MB after the"
             f" last, {max(found.memory_mb):.0f} MB at most"
         )

@@ -210,6 +210,8 @@ def test_space_is_taken_from_the_error_first_and_then_the_client_is_sent_to_tcp(
     many = rule(action=Action.ADDRESS, addresses=tuple(f"198.18.1.{n}" for n in range(100)))
     for given_rule, limit, count, errors_shown, cut in [
         (few, 600, 29, 2, False),
+        (few, 520, 29, 2, False),
+        (few, 513, 29, 1, False),
         (few, 512, 29, 0, False),
         (many, 512, 0, 2, True),
         (many, 1232, 0, 2, True),
@@ -237,7 +239,8 @@ SHORT = answers.extended_error(22, "x")
         (True, [], SERVER, 512, None, 1),
         (False, [], SERVER, 512, None, 0),
         # The error is given up first, and the cookie never: RFC 7873 5.2.
-        (True, [(10, CLIENT)], SERVER, 74, CLIENT + SERVER, 0),
+        (True, [(10, CLIENT)], SERVER, 74, CLIENT + SERVER, 1),
+        (True, [(10, CLIENT)], SERVER, 73, CLIENT + SERVER, 0),
         (True, [(10, CLIENT)], SERVER, 12, CLIENT + SERVER, 0),
     ],
 )
@@ -252,25 +255,47 @@ def test_the_cookie_is_the_last_option(edns, options, given_cookie, limit, shown
 
 
 A_RECORD = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc6\x12\0\1"
+TEXTS = [(4, ""), (16, "p001: Notice 7"), (3, "é")]
+CODES = [(4, ""), (16, ""), (3, "")]
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [(34, TEXTS), (33, CODES), (18, CODES), (17, CODES[:1]), (6, CODES[:1]), (5, []), (0, [])],
+)
+@pytest.mark.parametrize("rcode", [NOERROR, NXDOMAIN, wire.SERVFAIL])
+@pytest.mark.parametrize("body", [b"", A_RECORD])
+def test_errors_lose_their_texts_then_all_but_the_first_go_and_at_last_that_one(
+    room, said, rcode, body
+):
+    asked = parse_query(query(LISTED))
+    counts = b"\0\1\0\0" if body else bytes(4)
+    bare = answers.assemble(asked, rcode, counts, body, b"", 512)
+    options = b"".join(answers.extended_error(*each) for each in TEXTS)
+    sent = answers.assemble(asked, rcode, counts, body, options, len(bare) + room)
+    answer = read(sent)
+    assert errors(answer) == said
+    assert sent[: len(bare) - 2] == bare[:-2]  # all but the length of OPT's options
+    assert not answer.flags & dns.flags.TC
 
 
 @given(
     counts=st.sampled_from([(0, 0), (3, 0), (1, 2), (0, 0, 0), (1, 1, 1), (0, 0, 3)]),
     edns=st.booleans(),
     cookie=st.booleans(),
-    text=st.text(max_size=60),
+    told=st.lists(st.tuples(st.integers(0, 29), st.text(max_size=60)), max_size=3),
     limit=st.integers(100, 200),
     flags=st.sampled_from([0, wire.AD, wire.TC, wire.AD | wire.TC]),
     rcode=st.sampled_from([0, 2, 3, 16, 23]),
 )
 def test_whatever_is_put_together_fits_and_is_whole(
-    counts, edns, cookie, text, limit, flags, rcode
+    counts, edns, cookie, told, limit, flags, rcode
 ):
     asked = parse_query(query(edns=edns, options=[(10, CLIENT)] if cookie else []))
-    option = answers.extended_error(22, text)
+    options = b"".join(answers.extended_error(*each) for each in told)
     body = sum(counts) * A_RECORD
     packed = b"".join(count.to_bytes(2, "big") for count in counts)
-    sent = answers.assemble(asked, rcode, packed, body, option, limit, flags, SERVER)
+    sent = answers.assemble(asked, rcode, packed, body, options, limit, flags, SERVER)
     answer = read(sent)
     assert len(sent) <= limit
     cut = bool(answer.flags & wire.TC)
@@ -286,8 +311,11 @@ def test_whatever_is_put_together_fits_and_is_whole(
     assert [bytes(o.to_wire()) for o in answer.options if o.otype == 10] == (
         [CLIENT + SERVER] if edns and cookie else []
     )
-    if edns and len(sent) + len(option) <= limit:
-        assert errors(answer)
+    bare = answers.assemble(asked, rcode, packed, body, b"", limit, flags, SERVER)
+    room = limit - len(bare) if edns else 0
+    codes = [(code, "") for code, _ in told]
+    steps = [(told, len(options)), (codes, 6 * len(codes)), (codes[:1], 6), ([], 0)]
+    assert errors(answer) == next(said for said, octets in steps if octets <= max(room, 0))
 
 
 def test_a_rules_exact_and_subtree_entries_do_not_share_their_answers():

@@ -88,6 +88,16 @@ def test_what_barely_fits_is_kept_alone():
     assert len(cache) == 1
 
 
+def test_what_was_to_be_replaced_and_is_not_may_be_fetched_again():
+    cache = Cache(10_000)
+    kept = cache.put(b"a", answer(), 0)
+    kept.fetching = True
+    cache.give_up(b"b")
+    assert kept.fetching
+    cache.give_up(b"a")
+    assert (cache.get(b"a", 1), kept.fetching, kept.retry_at) == (kept, False, 0)
+
+
 def test_clearing_forgets_everything():
     cache = Cache(10_000, 1000)
     cache.put(b"a", answer(), 0)

@@ -120,6 +120,24 @@ def test_memory_is_bounded_and_a_flood_of_prefixes_shares_one_limit(monkeypatch)
     assert asks(clients, "198.18.199.1")
 
 
+def test_beyond_the_bound_who_may_not_ask_shares_one_account_and_no_cookie_earns_more(monkeypatch):
+    monkeypatch.setattr(table, "MOST", 20)
+    clients = made(5)
+    for number in range(20):
+        assert clients.admit(packed(f"198.20.{number}.1")).bucket.left == -1
+    beyond = [clients.admit(packed(f"198.20.{number}.1")) for number in range(20, 60)]
+    assert len({id(client.bucket) for client in beyond}) == 1
+    own = [clients.admit(packed(f"198.18.{number}.1")).own for number in range(40)]
+    assert own == [0] * 40
+    shared = beyond[0].bucket
+    clients.tick()
+    assert clients.admit(packed("198.18.0.1")).own == 5
+    for number in range(60):
+        clients.admit(packed(f"198.20.{number}.1"))
+    again = clients.admit(packed("198.20.60.1")).bucket
+    assert (again is shared, again.left) == (False, -1)
+
+
 def test_who_may_not_ask_takes_no_room_of_those_who_may(monkeypatch):
     monkeypatch.setattr(table, "MOST", 20)
     clients = made(5)

@@ -489,6 +489,24 @@ def test_upstreams_are_asked_again_after_half_a_minute(engine):
     ]
 
 
+def test_want_of_room_of_our_own_keeps_no_upstream_from_being_asked(engine):
+    fetched = []
+    engine.prefetch = fetched.append
+    packet = query("www.example")
+    keep(engine, packet, ANSWER, {}, NOW)
+    for now in (1, 2, 58, 58.2):
+        engine.answer(packet, NOW + now)
+    engine.keep(fetched[0], None, NOW + 58.3)
+    assert isinstance(engine.answer(packet, NOW + 59), Reply)
+    assert len(fetched) == 2
+    engine.keep(fetched[1], None, NOW + 59.5)
+    asked = engine.answer(packet, NOW + 60)
+    engine.keep(asked, None, NOW + 60)
+    given = engine.finish(asked, failure(wire.SERVFAIL, 0), NOW + 60)
+    assert given.outcome is engine.counters["stale"]
+    assert isinstance(engine.answer(packet, NOW + 60.1), Query)
+
+
 @pytest.mark.parametrize("zone", [None, "www.example 60 A 198.18.0.81"])
 def test_what_an_authority_says_takes_the_place_of_what_was_known(engine, zone):
     packet = query("www.example")

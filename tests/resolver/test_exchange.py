@@ -750,20 +750,42 @@ def test_failures_have_a_lifetime_too(lines, lifetime):
 
 def test_in_random_case_the_question_is_compared_exactly():
     stage = Play("u", random_case=True, random_bits=drawn())
-    stage.perform("ask")
-    stage.perform("ask other")
-    written = [message[12:29] for _, _, message in stage.sent]
-    assert written[0].lower() == b"\3www\7example\0\0\1\0\1"
-    assert not written[0].islower()
-    assert stage.perform("reply to 0 upper") == "-"
-    assert stage.perform("reply to 0 name") == "-"
-    assert stage.perform("wait 0.7") == "send 0, send 0"
-    assert stage.sent[2][2][12:29] == written[0]  # again in the same case
-    assert stage.perform("reply to 2") == "done NOERROR"
-    assert stage.perform("reply to 1 tc") == "stream 0"
-    assert stage.perform("stream upper") == "send 0"
+    go_on(stage, ["ask -> send 0", "ask other -> send 0"])
+    written = stage.sent[0][2][12:29]
+    assert written.lower() == b"\3www\7example\0\0\1\0\1"
+    assert not written.islower()
+    go_on(stage, ["reply to 0 name -> -", "wait 0.7 -> send 0, send 0"])
+    assert stage.sent[2][2][12:29] == written  # again in the same case
+    go_on(stage, ["reply to 2 -> done NOERROR", "reply to 1 tc -> stream 0"])
     ((asked, _),) = stage.answered
     assert asked.question == b"\3www\7example\0\0\1\0\1"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [
+            "ask -> send 0", "reply upper -> stream 0", "reply -> -", "reply upper -> -",
+            "wait 0.7 -> -", "stream upper -> done NOERROR",
+        ],
+        [  # once for both tries, and once more where the stream fails
+            "ask -> send 0", "wait 0.7 -> send 0", "reply to 0 upper -> stream 0",
+            "reply to 1 upper -> -", "stream fails -> send 0", "reply upper servfail -> stream 0",
+            "stream servfail -> done SERVFAIL",
+        ],
+    ],
+)  # fmt: skip
+def test_an_answer_in_another_case_is_asked_for_by_stream_whose_case_is_its_own(lines):
+    stage = play(lines, "u", random_case=True, random_bits=drawn())
+    assert stage.exchanges.mismatched == sum("reply" in line for line in lines)
+    assert stage.exchanges.health[0].timeouts == sum("fails" in line for line in lines) * 2
+
+
+def test_a_stream_alone_may_answer_in_its_own_case():
+    play(
+        ["ask -> stream 0", "stream name -> stream 0", "stream upper -> done NOERROR"],
+        "s", random_case=True, random_bits=drawn(),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("allowed", [False, True])

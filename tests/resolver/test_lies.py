@@ -424,6 +424,50 @@ def test_a_garden_is_found_upstream_and_from_the_cache(policy_of):
         assert records(running.ask("pages.test").answer) == [f"pages.test. A {ADDRESS}"]
 
 
+def hiding(garden):
+    """An upstream's behaviour: every name but the garden's is an alias of a listed one."""
+    alias = answering("@ 300 CNAME hidden.test", f"hidden.test 300 A {ADDRESS}")
+    return lambda packet, way: (garden if b"\5pages\4test" in packet else alias)(packet, way)
+
+
+def gardener(entry):
+    """A list that sends an entry to a garden."""
+    return f'[[platform]]\nid = "g"\n{entry}\naction = "records"\nrecords = ["CNAME pages.test"]\n'
+
+
+@pytest.mark.parametrize("entry", ['domains = ["hidden.test"]', f'prefixes = ["{ADDRESS}/32"]'])
+def test_what_hides_behind_a_name_leads_to_the_garden_as_well(policy_of, entry):
+    policy = policy_of(gardener(entry))
+    behave = hiding(answering("@ 300 A 198.18.0.5"))
+    with upstream(behave) as stub, gateway(policy, stub.upstream) as running:
+        for name in (NAME, "WWW.example", "other.example"):
+            for tcp in (False, True, False, False):
+                told = running.ask(name, tcp=tcp)
+                assert records(told.answer) == [
+                    f"{name}. CNAME pages.test.", "pages.test. A 198.18.0.5",
+                ]  # fmt: skip
+                assert [code for code, _ in errors(told)] == [4, 15]
+        assert stub.names() == [NAME, "pages.test", "other.example"]
+        counted = running.call(running.engine.counters.snapshot)
+        assert counted["platforms"] == {"g": 12}
+        assert sum(counted["outcomes"].values()) == counted["outcomes"]["sinkholed"] == 12
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_a_garden_that_takes_long_is_what_it_was(policy_of, monkeypatch, tcp):
+    monkeypatch.setattr(exchange, "EARLY", 2 * TRY)
+    policy = policy_of(gardener('domains = ["hidden.test"]'))
+    behave = hiding(answering("@ 300 A 198.18.0.5"))
+    with upstream(behave) as stub, gateway(policy, stub.upstream) as running:
+        running.ask(NAME, tcp=tcp)
+        running.pass_time(301)
+        stub.behave = hiding(silent)
+        told = running.ask(NAME, tcp=tcp)
+        assert records(told.answer) == [f"{NAME}. CNAME pages.test.", "pages.test. A 198.18.0.5"]
+        assert told.answer[1].ttl == 30
+        assert [code for code, _ in errors(told)] == [4, 15, 3]
+
+
 def test_what_is_asked_often_is_fetched_before_it_is_too_old(policy):
     with (
         upstream(answering(f"@ 100 A {ADDRESS}")) as stub,

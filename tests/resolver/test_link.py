@@ -6,6 +6,7 @@ import weakref
 
 import pytest
 
+from blockd.resolver import link as link_module
 from blockd.resolver.frames import Frames, framed
 from blockd.resolver.link import Ask, Link
 from tests.resolver.streaming import until
@@ -27,7 +28,7 @@ async def linked(owner):
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     theirs.settimeout(0)
-    _, link = await loop.create_connection(lambda: Link(owner, None, ""), sock=ours)
+    _, link = await loop.create_connection(lambda: Link(owner, None, "", 64), sock=ours)
     return link, theirs
 
 
@@ -61,6 +62,44 @@ def test_equal_ids_are_told_apart_and_given_back_in_any_order():
             assert {answer[:2] for answer in answers} == {b"\x12\x34"}
             assert [answer[11] for answer in answers] == list(reversed(range(20)))
             assert not link.asked
+            link.end()
+
+    asyncio.run(scenario())
+
+
+def test_what_was_given_up_leaves_its_place_but_its_id_only_after_long(monkeypatch):
+    drawn = iter([1, 2, 1, 2, 3, 1, 3, 4])
+    monkeypatch.setattr(link_module.secrets, "randbits", lambda _bits: next(drawn))
+
+    async def scenario():
+        answers = []
+        link, theirs = await linked(Owner())
+        with theirs:
+
+            def send(site):
+                link.send([Ask(bytes(12), answers.append, 1e9, site=site)])
+
+            link.heard_at = asyncio.get_running_loop().time() + 9
+            send(b"one")
+            send(b"one")
+            (first, second) = (ask.sent_at for ask in link.asked.values())
+            assert (list(link.asked), link.places.left) == ([1, 2], 62)
+            assert not link.give_up(first, 0.0)
+            assert (list(link.asked), link.places.left) == ([2], 63)
+            send(b"two")  # passes 1 and 2 over
+            assert list(link.asked) == [2, 3]
+            (packet, *_) = await received(theirs, 3)
+            await asyncio.get_running_loop().sock_sendall(theirs, framed(packet))
+            await until(lambda: not link._late)
+            assert (answers, list(link.asked), link.places.left) == ([], [2, 3], 62)
+            send(b"two")
+            assert list(link.asked) == [2, 3, 1]
+            assert not link.give_up(second, second)
+            assert (list(link.asked), list(link._late)) == ([3, 1], [])
+            link.heard_at = 0.0
+            assert not link.give_up(second, second)
+            assert link.give_up(asyncio.get_running_loop().time(), second)
+            assert (link.asked, link.places.left) == ({}, 64)
             link.end()
 
     asyncio.run(scenario())

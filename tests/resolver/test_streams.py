@@ -311,6 +311,53 @@ def test_one_prefixs_line_is_not_everybodys():
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("sites", "secure"), [(1, False), (30, False), (30, True)])
+def test_what_some_ask_in_vain_makes_nobody_else_wait_and_costs_no_connection(
+    sites, secure, leaf, trust
+):
+    flood = [part_of(bytes((198, 18, number, 1))) for number in range(1, sites + 1)]
+    other = part_of(bytes((198, 18, 0, 1)))
+
+    async def behave(_server, asked, writer):
+        if b"\4lost" not in asked[-1]:
+            writer.write(framed(reply(asked[-1])))
+
+    async def scenario():
+        options = {"leaf": leaf, "context": trust} if secure else {}
+        patience = Patience(reply=0.2, in_flight=64)
+        async with upstream(behave, patience=patience, **options) as (_, stream):
+            clock = asyncio.get_running_loop().time
+            took, failed, end = [], [], clock() + 3 * patience.reply
+            message = query("lost.example")
+            while clock() < end:
+                for number in range(60):
+                    stream.ask(message, failed.append, exchange=flood[number % sites])
+                began = clock()
+                assert await got(asking(stream, exchange=other))
+                took.append(clock() - began)
+                await asyncio.sleep(0.01)
+            assert sorted(took)[len(took) // 2] < patience.reply / 4
+            assert len(failed) > 2 * patience.in_flight
+            assert stream.connections == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_flood_that_nobody_answers_is_not_asked_by_one_connection_after_the_other():
+    async def scenario():
+        patience = Patience(reply=0.2, in_flight=64)
+        async with upstream(silent, patience=patience) as (_, stream):
+            clock = asyncio.get_running_loop().time
+            began, message = clock(), query()
+            while clock() - began < 4 * patience.reply:
+                for _ in range(60):
+                    stream.ask(message, lambda _: None)
+                await asyncio.sleep(0.01)
+            assert 2 <= stream.connections <= 5
+
+    asyncio.run(scenario())
+
+
 def test_what_is_over_before_its_turn_is_not_asked():
     exchange = part_of(bytes((198, 18, 1, 1)))
 

@@ -11,6 +11,7 @@ import pytest
 
 from blockd import names, prefixes
 from blockd.config import ResolverSection
+from blockd.resolver import clients as table
 from blockd.resolver import udp, wire
 from blockd.resolver.clients import Clients
 from blockd.resolver.engine import Engine
@@ -340,6 +341,21 @@ def test_an_address_is_not_refused_without_end(engine):
 
     serve(engine, scenario, allow=())
     assert engine.counters["dropped"].n == udp._REFUSALS
+
+
+def test_a_flood_of_addresses_is_not_refused_without_end(engine, monkeypatch):
+    monkeypatch.setattr(table, "MOST", 3)
+
+    async def scenario(running):
+        askers = [running.client(source=f"127.0.1.{number}") for number in range(1, 100)]
+        for asker in askers:
+            asker.send(query())
+        await until(lambda: engine.counters["dropped"].n == 99 - 3 - udp._REFUSALS)
+        assert engine.counters["refused"].n == 3 + udp._REFUSALS
+        running.clients.tick()
+        assert (await running.ask(askers[-1], query())).rcode() == wire.REFUSED
+
+    serve(engine, scenario, allow=())
 
 
 def test_who_may_not_ask_hears_nothing_where_the_operator_says_so(policy):

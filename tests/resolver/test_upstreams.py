@@ -12,6 +12,7 @@ from functools import partial
 import dns.message
 import pytest
 
+from blockd import names
 from blockd.config import Endpoint, ResolverSection, Upstream
 from blockd.resolver import exchange, health, streams, upstreams, wire
 from blockd.resolver.counters import Histogram
@@ -58,11 +59,11 @@ class Asker:
         settings = ResolverSection(strategy=Strategy(strategy), **more)
         self.upstreams = Upstreams(upstreams, settings, keep, self.latency)
 
-    def start(self, packet, *, hasty=False):
+    def start(self, packet, **more):
         future = asyncio.get_running_loop().create_future()
         asked = wire.parse_query(packet)
         self.upstreams.forward(
-            Waiter(asked, lambda _waiter, answer, _now: future.set_result(answer), hasty=hasty)
+            Waiter(asked, lambda _waiter, answer, _now: future.set_result(answer), **more)
         )
         return future
 
@@ -496,6 +497,44 @@ def test_what_is_kept_carries_the_time_at_which_it_came_and_how_long_it_took():
     asking(scenario, delayed(0.05))
 
 
+def names_of(kept):
+    """Return the names whose questions ended, each with what is to be kept of it."""
+    return [(names.to_text(asked.name), answer and shown(answer)) for asked, answer, _ in kept]
+
+
+def test_of_a_question_that_found_or_made_no_room_nothing_is_kept(monkeypatch):
+    monkeypatch.setattr(exchange, "MOST_IN_FLIGHT", 2)
+    monkeypatch.setattr(exchange, "CROWDED", 2)
+
+    async def scenario(asker, _):
+        made_room = asker.start(query("first.example"))  # of nobody: that goes first
+        stays = asker.start(query("second.example"), client=bytes((198, 18, 1, 1)))
+        comes = asker.start(query("third.example"), client=bytes((198, 18, 2, 1)))
+        assert shown(await made_room) == NONE
+        refused = asker.start(query("fourth.example"), client=bytes((198, 18, 2, 1)))
+        assert (shown(await refused), sum(asker.latency.counts)) == (NONE, 1)
+        assert names_of(asker.kept) == [("first.example", None), ("fourth.example", None)]
+        assert [shown(answer) for answer in await asyncio.gather(stays, comes)] == [ONE, ONE]
+        assert [answer for _, answer in names_of(asker.kept)[2:]] == [ONE, ONE]
+        assert sum(asker.latency.counts) == 3  # who was refused was never on its way
+
+    asking(scenario, delayed(0.1))
+
+
+def test_one_waiter_too_many_is_no_end_of_the_question(monkeypatch):
+    monkeypatch.setattr(exchange, "MOST_WAITERS", 2)
+
+    async def scenario(asker, one):
+        waiting = [asker.start(query()) for _ in range(3)]
+        assert shown(await waiting[2]) == NONE
+        assert (names_of(asker.kept), sum(asker.latency.counts)) == ([("www.example", None)], 0)
+        assert [shown(answer) for answer in await asyncio.gather(*waiting[:2])] == [ONE, ONE]
+        assert names_of(asker.kept)[1:] == [("www.example", ONE)]
+        assert (sum(asker.latency.counts), len(one.udp)) == (1, 1)
+
+    asking(scenario, delayed(0.1))
+
+
 def test_nothing_wakes_up_when_nothing_is_in_flight():
     async def scenario(asker, _):
         await asker.ask(query())
@@ -539,19 +578,45 @@ def test_upstreams_see_what_the_client_meant_and_no_more(subnet):
     asking(scenario, failing, client_subnet=subnet)
 
 
+def folding(packet, way):
+    """Answer, with the question in lower case."""
+    return [
+        (wait, sent[:12] + packet[12:-11].lower() + sent[len(packet) - 11 :])
+        for wait, sent in answer(packet, way)
+    ]
+
+
 def test_random_case_is_sent_and_demanded():
     name = f"{'a' * 30}.{'b' * 30}.example"
 
     def lowering(packet, way):
-        return [(wait, sent.lower()) for wait, sent in answer(packet, way)]
+        return folding(packet, way) if way == "udp" else []
 
     async def scenario(asker, one, other):
         assert shown(await asker.ask(query(name))) == ONE
         assert str(dns.message.from_wire(one.udp[0]).question[0].name) not in (f"{name}.", name)
-        assert len(other.udp) == 1
-        assert asker.upstreams.exchanges.mismatched >= 1
+        assert (len(one.tcp), len(other.udp)) == (1, 1)
+        assert asker.upstreams.exchanges.mismatched == 1
 
     asking(scenario, lowering, answer, case_randomization=True)
+
+
+@pytest.mark.parametrize("scheme", ["udp", "tcp"])
+def test_an_only_upstream_that_folds_case_answers_by_tcp(scheme):
+    async def scenario(_, one):
+        asker = Asker(Upstream(one.endpoint, scheme), case_randomization=True)
+        with contextlib.closing(asker.upstreams):
+            for number in range(3):
+                assert shown(await asker.ask(query(f"{'a' * 30}{number}.example"))) == ONE
+            assert len(one.tcp) == 3
+            assert asker.latency.total < 2  # no time-out was waited for
+            asked = [asker.ask(query(f"{'a' * 30}{number}.test")) for number in range(200)]
+            assert {shown(each) for each in await asyncio.gather(*asked)} == {ONE}
+            assert len(one.tcp) == 203
+            (status,) = asker.upstreams.status()
+            assert (status["timeouts"], status["suspected"]) == (0, scheme == "udp")
+
+    asking(scenario, folding)
 
 
 def test_many_questions_leave_and_come_back_in_batches():
