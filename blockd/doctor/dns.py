@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from blockd.config import Endpoint, ResolverSection
 from blockd.doctor.finding import Finding
+from blockd.resolver.resolvconf import is_own
 
 _ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - wildcards are compared, not bound
 _RESOLVED = "systemd-resolve"
@@ -81,39 +82,33 @@ def loops(
     """Find upstreams that are this very resolver.
 
     Args:
-        resolver: the configuration; without upstreams it forwards to those of resolv.conf.
+        resolver: the configuration; without upstreams it forwards to those of resolv.conf, also
+            what zones send nowhere else.
         nameservers: what /etc/resolv.conf names.
         own: this host's addresses.
     """
-    places = set(own)
-    if resolver.upstreams:
-        return [
-            Finding(
-                f"[resolver] upstreams names {upstream}, which is this resolver itself: every"
-                " question would go round in a circle",
-                "name the provider's servers, or others that do not forward to this host",
-            )
-            for upstream in resolver.upstreams
-            if _is_own(upstream.endpoint, resolver.listen, places)
-        ]
-    found = []
-    mine = [server for server in nameservers if _is_own(server, resolver.listen, places)]
-    if mine and len(mine) == len(nameservers):
-        found.append(
-            Finding(
-                f"/etc/resolv.conf names {mine[0].address}, which is this resolver itself, and"
-                " [resolver] upstreams is empty, so that there is nobody to forward to",
-                _NAME_THEM,
-            )
+    listen = (*resolver.listen, *resolver.listen_tls)
+    here = set(own).__contains__
+    named = [("upstreams", resolver.upstreams)]
+    named += [(f'zones "{zone}"', upstreams) for zone, upstreams in resolver.zones.items()]
+    found = [
+        Finding(
+            f"[resolver] {key} has {upstream}, which is this resolver itself: every"
+            " question would go round in a circle",
+            "name the provider's servers, or others that do not forward to this host",
         )
-    # Those on loopback and at the very address of `listen` are passed over by the resolver.
-    listening = {each.address for each in resolver.listen}
-    unseen = [at for at in mine if not _is_loopback(at.address) and at.address not in listening]
-    if unseen and len(mine) < len(nameservers):
+        for key, upstreams in named
+        for upstream in upstreams
+        if is_own(upstream.endpoint, listen, here)
+    ]
+    if resolver.upstreams:
+        return found
+    # Some of several are passed over by the resolver.
+    if nameservers and all(is_own(server, listen, here) for server in nameservers):
         found.append(
             Finding(
-                f"/etc/resolv.conf names {unseen[0].address}, an address of this host on which"
-                " this resolver listens, so that it forwards questions to itself",
+                f"/etc/resolv.conf names {nameservers[0].address}, which is this resolver itself,"
+                " and [resolver] upstreams is empty, so that there is nobody to forward to",
                 _NAME_THEM,
             )
         )
@@ -126,18 +121,3 @@ def loops(
             )
         )
     return found
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
-
-
-def _is_own(server: Endpoint, listen: Sequence[Endpoint], own: Collection[str]) -> bool:
-    # All of 127.0.0.0/8 is this host (RFC 1122 3.2.1.3), as systemd-resolved's 127.0.0.53 is; a
-    # wildcard has the port on each of them, unless somebody has the very address.
-    return (server.address in own or _is_loopback(server.address)) and any(
-        each.port == server.port
-        and (":" in each.address) == (":" in server.address)
-        and (each.address == server.address or each.address in _ANY)
-        for each in listen
-    )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from hashlib import blake2s
 from pathlib import Path
+from typing import NamedTuple
 
 from blockd import names
 from blockd.config import Config, ResolverSection, Upstream
@@ -23,6 +24,7 @@ from blockd.resolver.exchange import Waiter
 from blockd.resolver.forward import Forwarder
 from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query
+from blockd.service import addresses
 
 DRAIN = 5.0
 """Seconds that exchanges in flight get, at the end and with upstreams that are no longer asked."""
@@ -33,21 +35,50 @@ _LOOP = "blockd.internal"
 log = logging.getLogger(__name__)
 
 
+class Obeyed(NamedTuple):
+    """A configuration, and what it names on disk, read: nothing keeps it from being obeyed."""
+
+    config: Config
+    upstreams: Sequence[Upstream]
+    """The default ones."""
+    certificate: tls.Certificate | None
+    started: Config
+    """The configuration that the sockets were bound by: what of it changes wants a restart."""
+
+
+def obeyed(config: Config, resolv_conf: Path, before: Obeyed | None = None) -> Obeyed:
+    """Read what a configuration needs.
+
+    Args:
+        config: the configuration.
+        resolv_conf: where upstreams come from when the configuration names none.
+        before: what was in force, if anything was.
+
+    Raises:
+        BlockdError: it cannot be obeyed.
+    """
+    upstreams = default_upstreams(config.resolver, resolv_conf)
+    if before is None:
+        return Obeyed(config, upstreams, tls.server(config.resolver), config)
+    certificate = before.certificate
+    if certificate is not None and config.resolver.listen_tls:
+        certificate = tls.server(config.resolver)
+    return Obeyed(config, upstreams, certificate, before.started)
+
+
 class Configured:
     """The parts of one process, under the configuration in force."""
 
-    def __init__(self, config: Config, resolv_conf: Path, secret: bytes) -> None:
+    def __init__(self, first: Obeyed, resolv_conf: Path, secret: bytes) -> None:
         """Make all but the upstreams.
 
         Args:
-            config: the configuration.
+            first: what to begin with.
             resolv_conf: where upstreams come from when the configuration names none.
             secret: of the server cookies; the same for all workers.
-
-        Raises:
-            ConfigError: the certificate is missing, or cannot be used.
         """
-        self.config = self._started = config
+        self.config = config = first.config
+        self._first, self._started = first, first.started
         self._resolv_conf = resolv_conf
         self.engine = Engine(config.resolver, None)
         self.engine.prefetch = self._prefetch
@@ -58,16 +89,16 @@ class Configured:
         self.clients = Clients(
             _allowed(config), config.resolver.rate_limit, Cookies(secret), time.time
         )
-        self.certificate = tls.server(config.resolver)
+        self.certificate = first.certificate
         self.forwarder: Forwarder
         """The upstreams in force, once they are open."""
         self._earlier: list[Forwarder] = []
-        self._restart_problem = ""
+        self._restart_problem = _needs_restart(self._started, config)
         self._loop_problem = ""
 
     def open(self) -> None:
-        """Open the upstreams; needs a running event loop. Raises UpstreamError."""
-        self.forwarder = self._upstreams(self.config)
+        """Open the upstreams; needs a running event loop."""
+        self.forwarder = self._upstreams(self.config, self._first.upstreams)
 
     def close(self) -> None:
         """Close the upstreams, earlier ones too."""
@@ -81,7 +112,7 @@ class Configured:
         Raises:
             BlockdError: it cannot be obeyed; nothing has changed.
         """
-        forwarder = self._upstreams(config)
+        forwarder = self._upstreams(config, default_upstreams(config.resolver, self._resolv_conf))
         try:
             if self.certificate is not None and config.resolver.listen_tls:
                 self.certificate.renewed(config.resolver)
@@ -90,6 +121,7 @@ class Configured:
             raise
         # Who waits for the earlier upstreams still gets their answers.
         earlier, self.forwarder = self.forwarder, forwarder
+        forwarder.inherit(earlier)
         self._earlier.append(earlier)
         asyncio.get_running_loop().call_later(DRAIN, self._close_earlier)
         if forwarder.servers != earlier.servers:
@@ -123,12 +155,11 @@ class Configured:
         """What is wrong with the configuration in force; each is empty where nothing is."""
         return self._restart_problem, self._loop_problem
 
-    def _upstreams(self, config: Config) -> Forwarder:
+    def _upstreams(self, config: Config, default: Sequence[Upstream]) -> Forwarder:
         settings = config.resolver
         return Forwarder(
-            default_upstreams(settings, self._resolv_conf), zones(settings), settings,
-            self.engine.keep, self.engine.counters.latency,
-        )  # fmt: skip
+            default, zones(settings), settings, self.engine.keep, self.engine.counters.latency
+        )
 
     def _close_earlier(self) -> None:
         if self._earlier:  # else all have been closed
@@ -153,7 +184,7 @@ def default_upstreams(settings: ResolverSection, resolv_conf: Path) -> Sequence[
         text = resolv_conf.read_text()
     except OSError:
         text = ""  # it names no server
-    return resolvconf.chosen(settings, text)
+    return resolvconf.chosen(settings, text, addresses.is_here)
 
 
 def _needs_restart(started: Config, now: Config) -> str:

@@ -21,7 +21,7 @@ from blockd.policy.reader import Policy
 from blockd.policy.store import Store
 from blockd.resolver import wire
 from blockd.resolver.collector import Collector
-from blockd.resolver.configured import DRAIN, Configured, default_upstreams
+from blockd.resolver.configured import DRAIN, Configured, Obeyed, obeyed
 from blockd.resolver.listeners import Listeners
 from blockd.resolver.sharing import shared_loop
 from blockd.resolver.workers import SECRET, run_workers, worker_socket
@@ -61,21 +61,36 @@ def start(
     """
     keep_memory_private()  # who asks for what stands in it, for a moment
     give_back_what_is_large()
-    config = read_config()
-    default_upstreams(config.resolver, resolv_conf)  # wrong, it is said before all else
+    last = obeyed(read_config(), resolv_conf)  # wrong, it is said before all else
+    config = last.config
     sockets = listening(config.resolver.listen, config.resolver.listen_tls)
 
+    def read_again() -> None:
+        nonlocal last
+        with contextlib.suppress(BlockdError):  # each worker says it
+            last = obeyed(read_config(), resolv_conf, last)
+
     def serve(number: int, secret: bytes) -> None:
-        own = read_config() if number else config
-        daemon = ResolverDaemon(own, store, read_config, resolv_conf, secret)
+        # A worker that takes the place of another one obeys what there is by now; what is broken
+        # changes nothing, so that it begins with what the others have.
+        first, problem = last, ""
+        if number:
+            try:
+                first = obeyed(read_config(), resolv_conf, last)
+            except BlockdError as error:
+                problem = str(error)
+        shared = bool(number)
+        daemon = ResolverDaemon(
+            first, store, read_config, resolv_conf, secret, problem, shared=shared
+        )
         path = worker_socket(socket_path, number) if number else socket_path
-        shared = (lambda: shared_loop(sockets.all())) if number else None
-        with asyncio.Runner(loop_factory=shared) as runner:
+        factory = (lambda: shared_loop(sockets.all())) if shared else None
+        with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(daemon.run(path, sockets))
 
     try:
         if config.resolver.workers > 1:
-            return run_workers(config.resolver.workers, serve, socket_path)
+            return run_workers(config.resolver.workers, serve, socket_path, read_again)
         serve(0, secrets.token_bytes(SECRET))
     finally:
         for sock in sockets.all():
@@ -88,23 +103,29 @@ class ResolverDaemon:
 
     def __init__(
         self,
-        config: Config,
+        first: Obeyed,
         store: Store,
         reload: Callable[[], Config],
         resolv_conf: Path,
         secret: bytes,
+        problem: str = "",
+        *,
+        shared: bool = False,
     ) -> None:
         """Take the parts; nothing is opened before `run`.
 
         Args:
-            config: the configuration.
+            first: the configuration to begin with.
             store: the policy store.
             reload: reads the configuration again, on SIGHUP.
             resolv_conf: where upstreams come from when the configuration names none.
             secret: of the server cookies.
+            problem: why the configuration that is on disk is not the first.
+            shared: other processes read from the same sockets.
         """
-        self._configured = Configured(config, resolv_conf, secret)
-        self._listen = config.resolver.listen, config.resolver.listen_tls
+        self._configured = Configured(first, resolv_conf, secret)
+        self._listen = first.started.resolver.listen, first.started.resolver.listen_tls
+        self._shared = shared
         self._reload = reload
         self._engine, self._clients = self._configured.engine, self._configured.clients
         self._listeners = Listeners(
@@ -114,7 +135,7 @@ class ResolverDaemon:
         self._looked = 0.0
         self._second = 0
         self._follower = Follower(store, self._adopt)
-        self._config_problem = ""
+        self._config_problem = problem
         self._stop = asyncio.Event()
         self._ready = False
 
@@ -125,6 +146,8 @@ class ResolverDaemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reconfigure)
+        if self._config_problem:
+            self._nothing_changed()
         async with contextlib.AsyncExitStack() as opened:
             opened.push_async_callback(self._follower.close)
             self._configured.open()
@@ -162,7 +185,7 @@ class ResolverDaemon:
         log.info("serving on %s; %s", ", ".join(map(str, places)), said, extra=self._in_force())
         while not self._stop.is_set():
             self._before_batch()
-            if self._configured.config.resolver.workers > 1:
+            if self._shared:
                 # What a worker was woken for and did not live to read wakes nobody again.
                 self._listeners.look()
             collector.rest(time.monotonic(), self._engine.counters.total())
@@ -209,13 +232,14 @@ class ResolverDaemon:
             self._configured.configure(self._reload())
         except BlockdError as error:
             self._config_problem = str(error)
-            log.error(  # noqa: TRY400 - a sentence, not a traceback
-                "nothing changed: %s", error, extra=self._in_force()
-            )
+            self._nothing_changed()
         else:
             self._config_problem = ""
             log.info("configuration read again", extra=self._in_force())
         notify("READY=1", f"STATUS={self._summary()}")
+
+    def _nothing_changed(self) -> None:
+        log.error("nothing changed: %s", self._config_problem, extra=self._in_force())
 
     def _in_force(self) -> dict[str, int | None]:
         """Return what a message carries that is about the generation in force."""

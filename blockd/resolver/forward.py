@@ -40,6 +40,13 @@ class Forwarder:
             zone: Upstreams(upstreams, settings, keep, latency) for zone, upstreams in zones.items()
         }
 
+    def inherit(self, earlier: "Forwarder") -> None:
+        """Go on with what was learnt of the upstreams that were asked before, too."""
+        self.default.inherit(earlier.default)
+        for zone, upstreams in self.zones.items():
+            if zone in earlier.zones:
+                upstreams.inherit(earlier.zones[zone])
+
     def forward(self, waiter: Waiter) -> None:
         """Ask the upstreams of the nearest zone above the name, or the default ones."""
         chosen = self.default

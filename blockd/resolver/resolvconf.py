@@ -1,6 +1,6 @@
 """Upstreams from resolv.conf(5), where the configuration names none. Pure: text in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from blockd.config import Endpoint, ResolverSection, Upstream
 from blockd.errors import UpstreamError
@@ -11,8 +11,19 @@ MOST = 3
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
-def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Upstream]:
+def _nowhere(_address: str) -> bool:
+    return False
+
+
+def upstreams(
+    text: str, listen: Sequence[Endpoint], here: Callable[[str], bool] = _nowhere
+) -> list[Upstream]:
     """Return the name servers of a resolv.conf, without the resolver itself.
+
+    Args:
+        text: of the resolv.conf.
+        listen: where the resolver listens.
+        here: tells whether an address is this host's.
 
     Raises:
         UpstreamError: none is left; a resolver without upstreams cannot forward.
@@ -23,7 +34,7 @@ def upstreams(text: str, listen: Sequence[Endpoint]) -> list[Upstream]:
             found.append(Endpoint.parse(_bare(address)))
         except ValueError:
             continue  # such as fe80::1%eth0, which wants an interface
-    others = [endpoint for endpoint in found[:MOST] if not _is_own(endpoint, listen)]
+    others = [endpoint for endpoint in found[:MOST] if not is_own(endpoint, listen, here)]
     if not others:
         raise UpstreamError(
             "no upstream: /etc/resolv.conf names "
@@ -40,8 +51,15 @@ def named(text: str) -> list[str]:
     return [words[1] for words in lines if words[:1] == ["nameserver"] and len(words) > 1]
 
 
-def chosen(settings: ResolverSection, text: str) -> Sequence[Upstream]:
+def chosen(
+    settings: ResolverSection, text: str, here: Callable[[str], bool] = _nowhere
+) -> Sequence[Upstream]:
     """Return the default upstreams: the configured ones, or else those of a resolv.conf's text.
+
+    Args:
+        settings: the configuration.
+        text: of the resolv.conf.
+        here: tells whether an address is this host's.
 
     Raises:
         UpstreamError: there is none, or one of all that are configured is this resolver itself.
@@ -49,22 +67,41 @@ def chosen(settings: ResolverSection, text: str) -> Sequence[Upstream]:
     own = (*settings.listen, *settings.listen_tls)
     for upstreams_of in (settings.upstreams, *settings.zones.values()):
         for upstream in upstreams_of:
-            if _is_own(upstream.endpoint, own):
+            if is_own(upstream.endpoint, own, here):
                 raise UpstreamError(
                     f"upstream {upstream} is this resolver itself, which listens there; name"
                     " another server in [resolver] upstreams"
                 )
-    return settings.upstreams or upstreams(text, own)
+    return settings.upstreams or upstreams(text, own, here)
 
 
 def _bare(text: str) -> str:
     return f"[{text}]" if ":" in text else text
 
 
-def _is_own(endpoint: Endpoint, listen: Sequence[Endpoint]) -> bool:
-    loopback = endpoint.address.startswith("127.") or endpoint.address == "::1"
-    return any(
-        endpoint.port == own.port
-        and (endpoint.address == own.address or (own.address in _WILDCARDS and loopback))
-        for own in listen
-    )
+def is_own(endpoint: Endpoint, listen: Sequence[Endpoint], here: Callable[[str], bool]) -> bool:
+    """Tell whether a server is the resolver itself.
+
+    Args:
+        endpoint: the server.
+        listen: where the resolver listens.
+        here: tells whether an address is this host's; loopback's need not be known to it.
+    """
+    address = endpoint.address
+    for own in listen:
+        if endpoint.port != own.port or (":" in address) != (":" in own.address):
+            continue  # a wildcard is of its family alone: `service.sockets` sets IPV6_V6ONLY
+        if address == own.address:
+            return True
+        if own.address in _WILDCARDS and (is_loopback(address) or here(address)):
+            return True
+    return False
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether what is sent to an address stays on this host, whatever addresses that has.
+
+    All of 127.0.0.0/8 does (RFC 1122 3.2.1.3), as systemd-resolved's 127.0.0.53, and on Linux
+    what is sent to a wildcard, ip(7).
+    """
+    return address.startswith("127.") or address in ("::1", *_WILDCARDS)

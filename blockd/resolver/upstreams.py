@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from blockd.config import Endpoint, ResolverSection, Upstream
+from blockd.resolver.circles import Circle
 from blockd.resolver.counters import Histogram
 from blockd.resolver.exchange import DEADLINE, Done, Exchange, Exchanges, Waiter
 from blockd.resolver.mmsg import BATCH, Connected
@@ -69,10 +70,19 @@ class Upstreams:
             else []
             for number, upstream in enumerate(upstreams)
         ]
+        self._circles: list[Circle] = []
         self._flushing = False
         self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
         self.exchanges.turn(time.monotonic())
+
+    def inherit(self, earlier: "Upstreams") -> None:
+        """Go on with what was learnt of each upstream that was asked before, too."""
+        known = dict(zip(earlier.upstreams, earlier.exchanges.health, strict=True))
+        exchanges = self.exchanges
+        fresh = zip(self.upstreams, exchanges.health, strict=True)
+        exchanges.health = [known.get(upstream, health) for upstream, health in fresh]
+        exchanges.turn(time.monotonic())
 
     def forward(self, waiter: Waiter) -> None:
         """Ask an upstream; the waiter is called when there is an answer, or none to be had."""
@@ -87,21 +97,20 @@ class Upstreams:
             self._wake()
 
     def probe(self, number: int, name: bytes) -> None:
-        """Ask one upstream for a name; nobody waits for the answer."""
+        """Ask one upstream for a name until it answers, a few times; nobody waits for that."""
         message = secrets.token_bytes(2) + b"\1\0\0\1\0\0\0\0\0\0" + name + b"\0\0\1\0\1"
-        if self.upstreams[number].scheme != "udp":
-            self._streams[number].ask(message, lambda _packet: None)
-        elif (sock := self._sockets[number][0]) is not None:
-            self._connected.send(sock.fileno(), [message])
+        self._circles.append(Circle(self.upstreams[number], self._streams[number], message))
 
     def retire(self) -> None:
         """Answer who waits, and have nothing of it kept: others are asked from now on."""
+        self._rest()
         self._keep = _not_kept
 
     def close(self) -> None:
         """Close the sockets; who still waits gets no answer."""
         if self._timer is not None:
             self._timer.cancel()
+        self._rest()
         for stream in self._streams:
             stream.close()
         for channels in self._sockets:
@@ -122,6 +131,11 @@ class Upstreams:
             }
             for upstream, health in zip(self.upstreams, self.exchanges.health, strict=True)
         ]
+
+    def _rest(self) -> None:
+        """Look for loops no more."""
+        for circle in self._circles:
+            circle.close()
 
     def _open(self, number: int, channel: int) -> socket.socket | None:
         """Open a connected socket with a source port of its own; None where that fails now."""

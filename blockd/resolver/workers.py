@@ -39,7 +39,12 @@ _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid; unix(7)
 log = logging.getLogger(__name__)
 
 
-def run_workers(count: int, child: Callable[[int, bytes], None], path: Path) -> int:
+def run_workers(
+    count: int,
+    child: Callable[[int, bytes], None],
+    path: Path,
+    reload: Callable[[], None] = lambda: None,
+) -> int:
     """Run workers until SIGTERM or SIGINT; returns the exit status.
 
     To be called before there is any event loop, thread or open policy in this process; see
@@ -47,15 +52,16 @@ def run_workers(count: int, child: Callable[[int, bytes], None], path: Path) -> 
 
     A worker behaves as a daemon that is alone: it serves a control socket, ends on SIGTERM,
     reads its configuration again on SIGHUP, and calls `notify`; what it says there comes to the
-    parent, which tells the service manager READY=1 once all workers are ready. `child` should
-    read the configuration again itself: a worker that is started later must not begin with an
-    older one than the others have.
+    parent, which tells the service manager READY=1 once all workers are ready. A worker that is
+    started later must not begin with an older configuration than the others have: `child` reads
+    it again, and where that fails, has what `reload` kept.
 
     Args:
         count: how many.
         child: called in each new process with its number, from 1, and the secret of the server
             cookies; when it returns, the process ends. A BlockdError is its exit status.
         path: the control socket of the whole; see `worker_socket` for the workers' own.
+        reload: called in this process on SIGHUP; raises nothing.
 
     Returns:
         0 after a signal; or the status of a worker that could not start at first. Later on a
@@ -66,7 +72,7 @@ def run_workers(count: int, child: Callable[[int, bytes], None], path: Path) -> 
     """
     gc.collect()
     gc.freeze()  # what is here by now stays, in memory that the workers share
-    with _Parent(count, child, path) as parent:
+    with _Parent(count, child, path, reload) as parent:
         return parent.run()
 
 
@@ -76,10 +82,17 @@ def worker_socket(path: Path, number: int) -> Path:
 
 
 class _Parent:
-    def __init__(self, count: int, child: Callable[[int, bytes], None], path: Path) -> None:
+    def __init__(
+        self,
+        count: int,
+        child: Callable[[int, bytes], None],
+        path: Path,
+        reload: Callable[[], None],
+    ) -> None:
         self._workers = [Worker(number) for number in range(1, count + 1)]
         self._child = child
         self._path = path
+        self._reload = reload
         self._secret = secrets.token_bytes(SECRET)
         self._status = 0
         self._serving = False
@@ -163,6 +176,7 @@ class _Parent:
         for number in set(self._wake.recv(4096)):
             if number == signal.SIGHUP:
                 self._pass_on(signal.SIGHUP)
+                self._reload()
             elif number != signal.SIGCHLD and not self._stopping:
                 notify("STOPPING=1")
                 self._stop()

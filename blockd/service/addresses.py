@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from blockd.config import Config, Endpoint
 
+_NEVER = {socket.AF_INET: "0.0.0.1", socket.AF_INET6: "100::1"}
+"""Addresses that no host has: RFC 1122 3.2.1.3, RFC 6666."""
+
 
 class Lack(NamedTuple):
     """An address that is not there."""
@@ -44,6 +47,32 @@ def lacking(endpoints: Iterable[Endpoint], key: str) -> Iterator[Lack]:
                 f" `ip address add {address}/{width} dev lo`; once it is there it is answered on,"
                 " without a restart",
             )
+
+
+def is_here(address: str) -> bool:
+    """Tell whether this host has an address now; False where that is not to be known."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    if not _binds(family, address):
+        return False
+    if not _binds(family, _NEVER[family]):
+        return True
+    # With net.ipv4.ip_nonlocal_bind every address can be bound. But what is sent to an address
+    # of this host comes from it; secondary ones of IPv4, where that is not so, pass unknown.
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))  # nothing is sent
+            return bool(sock.getsockname()[0] == address)
+    except OSError:
+        return False
+
+
+def _binds(family: socket.AddressFamily, address: str) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _is_there(address: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blockd.config import Endpoint, ResolverSection, Upstream
+from blockd.config import Endpoint, ResolverSection, TlsEndpoint, Upstream
 from blockd.doctor import dns
 from blockd.doctor.dns import Listener
 
@@ -53,14 +53,16 @@ def test_a_socket_whose_holder_cannot_be_seen_is_ours_where_our_resolver_says_so
         (ANY, (), ("127.0.0.53",), "there is nobody to forward to"),
         (ANY, (), (), "/etc/resolv.conf names no server"),
         (ANY, (), ("127.0.0.1", "198.18.0.53"), ""),  # the resolver passes the first one over
-        (ANY, (), ("198.18.0.1", "198.18.0.53"), "forwards questions to itself"),
+        (ANY, (), ("198.18.0.1", "198.18.0.53"), ""),
+        (ANY, (), ("198.18.0.1", "2001:db8::1"), "there is nobody to forward to"),
+        ((Endpoint("::"),), (), ("198.18.0.1", "127.0.0.1"), ""),  # another family
         (ANY, (), ("198.18.0.53",), ""),
         ((Endpoint("127.0.0.1", 5300),), (), ("127.0.0.1",), ""),
         ((Endpoint("198.18.0.1"),), (), ("127.0.0.1",), ""),
         (ANY, ("198.18.0.53",), ("127.0.0.1",), ""),
-        (ANY, ("127.0.0.1",), (), "upstreams names 127.0.0.1:53, which is this resolver"),
+        (ANY, ("127.0.0.1",), (), "upstreams has 127.0.0.1:53, which is this resolver"),
         (ANY, ("tls://198.18.0.1#dns.example",), (), ""),  # another port
-        (ANY, ("2001:db8::1",), (), "upstreams names [2001:db8::1]:53"),
+        (ANY, ("2001:db8::1",), (), "upstreams has [2001:db8::1]:53"),
     ],
 )
 def test_circles_are_found_and_nothing_else(listen, upstreams, servers, said):
@@ -73,3 +75,28 @@ def test_circles_are_found_and_nothing_else(listen, upstreams, servers, said):
     found = dns.loops(settings, [Endpoint(text) for text in servers], {"198.18.0.1", "2001:db8::1"})
     assert [said in each.what for each in found] == ([True] if said else [])
     assert all(each.remedy for each in found)
+
+
+@pytest.mark.parametrize(
+    ("listen_tls", "zones", "said"),
+    [
+        ((), {"corp.test": ("198.18.0.1",)}, 'zones "corp.test" has 198.18.0.1:53'),
+        ((), {"corp.test": ("198.18.0.54",), "x.test": ("198.18.0.54", "::1")}, "has [::1]:53"),
+        ((), {"corp.test": ("tls://198.18.0.1#dns.example",)}, ""),
+        (("0.0.0.0",), {"corp.test": ("tls://198.18.0.1#dns.example",)}, "has tls://198.18.0.1"),
+        (("::",), {"corp.test": ("tls://198.18.0.1#dns.example",)}, ""),
+    ],
+)
+@pytest.mark.parametrize("upstreams", [(), (Upstream.parse("198.18.0.53"),)])
+def test_zones_and_tls_are_looked_at_too(listen_tls, zones, said, upstreams):
+    settings = ResolverSection(
+        listen=ANY,
+        listen_tls=tuple(TlsEndpoint(address, 853) for address in listen_tls),
+        upstreams=upstreams,
+        zones={
+            zone: tuple(Upstream.parse(f"[{t}]" if t == "::1" else t) for t in texts)
+            for zone, texts in zones.items()
+        },
+    )
+    found = dns.loops(settings, [Endpoint("198.18.0.53")], {"198.18.0.1"})
+    assert [said in each.what for each in found] == ([True] if said else [])

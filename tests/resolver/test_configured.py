@@ -7,12 +7,13 @@ import time
 import msgspec
 import pytest
 
-from blockd.config import Config, Endpoint, ResolverSection
+from blockd.config import Config, Endpoint, ResolverSection, Upstream
 from blockd.errors import ConfigError, UpstreamError
 from blockd.resolver import wire
-from blockd.resolver.configured import Configured
+from blockd.resolver.configured import Configured, obeyed
 from blockd.resolver.reply import parse_reply
 from tests.resolver.messages import query, reply
+from tests.resolver.stub import answer, upstream
 
 LISTEN = (Endpoint("127.0.0.1", 5300),)
 CONFIG = Config(resolver=ResolverSection(listen=LISTEN))
@@ -31,7 +32,7 @@ def scenario(resolv_conf):
 
     def run(play):
         async def whole():
-            made = Configured(CONFIG, resolv_conf, bytes(16))
+            made = Configured(obeyed(CONFIG, resolv_conf), resolv_conf, bytes(16))
             made.open()
             with contextlib.closing(made):
                 asked = query("www.example")
@@ -78,7 +79,7 @@ def test_a_certificate_that_cannot_be_read_again_changes_nothing(leaf, resolv_co
     config = changed(listen_tls=listen_tls, certificate=leaf.certificate, key=leaf.key)
 
     async def play():
-        made = Configured(config, resolv_conf, bytes(16))
+        made = Configured(obeyed(config, resolv_conf), resolv_conf, bytes(16))
         made.open()
         with contextlib.closing(made):
             before, context = made.forwarder, made.certificate.context
@@ -115,3 +116,43 @@ def test_questions_to_earlier_upstreams_are_still_in_flight(scenario):
         assert len(made.forwarder) == 0
 
     scenario(play)
+
+
+def test_what_was_learnt_of_an_upstream_outlives_a_reload_while_it_is_asked(scenario, resolv_conf):
+    corp = Upstream(Endpoint("127.0.0.8"))
+
+    def play(made):
+        made.configure(changed(zones={"corp.test": (corp,), "x.test": (corp,)}))
+        made.forwarder.default.exchanges.health[0].failures = 9
+        made.forwarder.zones[b"\4corp\4test"].exchanges.health[0].rtt = 0.25
+        resolv_conf.write_text("nameserver 127.0.0.3\nnameserver 127.0.0.2\n")
+        made.configure(changed(zones={"corp.test": (corp,), "y.test": (corp,)}, ttl=7))
+        health = {
+            (each.get("zone"), each["address"]): (each["silent"], each["rtt_ms"])
+            for each in made.forwarder.status()
+        }
+        assert health == {
+            (None, "127.0.0.3:53"): (False, 0),
+            (None, "127.0.0.2:53"): (True, 0),
+            ("corp.test", "127.0.0.8:53"): (False, 250),
+            ("y.test", "127.0.0.8:53"): (False, 0),
+        }
+
+    scenario(play)
+
+
+def test_the_answer_to_a_probe_is_none_that_nobody_asked_for(resolv_conf):
+    async def play():
+        with upstream(answer) as stub:
+            config = changed(upstreams=(stub.upstream,))
+            made = Configured(obeyed(config, resolv_conf), resolv_conf, bytes(16))
+            made.open()
+            with contextlib.closing(made):
+                made.probe()
+                (circle,) = made.forwarder.default._circles
+                while not circle._over:  # noqa: ASYNC110 - nobody waits for a probe
+                    await asyncio.sleep(0.002)
+                assert len(stub.udp) == 1
+                assert made.forwarder.mismatched == 0
+
+    asyncio.run(asyncio.wait_for(play(), 10))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockd.resolver.cookies import OCTETS, Cookies
+from blockd.resolver.cookies import OCTETS, PERIOD, Cookies
 
 NOW = 1_790_000_000
 MINE = Cookies(bytes(range(16)))
@@ -40,6 +40,36 @@ def test_another_address_or_secret_has_another_cookie():
         assert not Cookies(secret).holds(cookie, V4, NOW)
         assert not MINE.holds(Cookies(secret).make(V4, NOW), V4, NOW)
     assert Cookies(bytes(range(16))).holds(cookie, V4, NOW)  # another worker's
+
+
+DAWN = NOW // PERIOD * PERIOD
+
+
+@pytest.mark.parametrize("age", [1, 3600])
+def test_a_cookie_outlives_the_change_of_the_key(age):
+    made = DAWN - 1
+    assert MINE.holds(MINE.make(V4, made), V4, made + age)
+    early = MINE.make(V4, DAWN + 100)  # another worker's, whose clock is ahead
+    assert MINE.holds(early, V4, made)
+
+
+def test_each_period_has_a_key_of_its_own_and_all_who_share_the_secret_agree_on_it():
+    other = Cookies(bytes(range(16)))
+    for day in range(5):
+        for second in (0, PERIOD - 1):
+            cookie = MINE.make(V4, DAWN + day * PERIOD + second)
+            assert other.make(V4, DAWN + day * PERIOD + second) == cookie
+            assert len(MINE._keys) <= 2
+    keys = {MINE._turn(day) for day in range(9)}
+    assert len(keys) == 9
+    assert bytes(range(16)) not in keys
+
+
+@pytest.mark.parametrize("later", [PERIOD, 2 * PERIOD, 36 * PERIOD])
+def test_what_one_key_made_says_nothing_in_another_period(later):
+    forged = bytearray(MINE.make(V4, NOW))
+    forged[4:8] = (NOW + later).to_bytes(4, "big")
+    assert not MINE.holds(bytes(forged), V4, NOW + later)
 
 
 @given(st.integers(0, OCTETS - 1), st.integers(1, 255))

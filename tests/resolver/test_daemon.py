@@ -22,6 +22,7 @@ from blockd.config import Config, Endpoint, ResolverSection
 from blockd.errors import UnreachableError, UpstreamError
 from blockd.policy.store import Store
 from blockd.resolver import daemon, wire
+from blockd.resolver.configured import obeyed
 from blockd.service import control
 from tests import topology
 from tests.ports import free_port
@@ -435,8 +436,9 @@ def test_a_fault_of_its_own_is_logged_without_what_was_asked(tmp_path, caplog):
     resolv_conf = tmp_path / "resolv.conf"
     resolv_conf.write_text("nameserver 127.0.0.2\n")
     config = Config(resolver=ResolverSection(listen=(Endpoint("127.0.0.1", 5300),)))
+    first = obeyed(config, resolv_conf)
     made = daemon.ResolverDaemon(
-        config, Store(tmp_path / "state"), lambda: config, resolv_conf, bytes(16)
+        first, Store(tmp_path / "state"), lambda: config, resolv_conf, bytes(16)
     )
 
     def fails(name):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from blockd import config as configuration
 from blockd.config import Endpoint
 from blockd.errors import UpstreamError
-from blockd.resolver.resolvconf import MOST, chosen, upstreams
+from blockd.resolver.resolvconf import MOST, chosen, is_own, upstreams
 
 TRIAL = ["127.0.0.1:5300"]
 ANY = ["0.0.0.0:53", "[::]:53"]
@@ -58,6 +58,43 @@ def test_what_is_read(text, servers):
 )
 def test_the_resolver_is_not_its_own_upstream(text, listen, servers):
     assert found(text, listen) == servers
+
+
+@pytest.mark.parametrize(
+    ("server", "listen", "own"),
+    [
+        ("198.18.0.1", "0.0.0.0:53", True),
+        ("198.18.0.1", "0.0.0.0:5300", False),
+        ("198.18.0.1", "[::]:53", False),
+        ("198.18.0.2", "0.0.0.0:53", False),
+        ("198.18.0.1", "198.18.0.2:53", False),
+        ("2001:db8::1", "[::]:53", True),
+        ("2001:db8::1", "0.0.0.0:53", False),
+        ("2001:db8::2", "[::]:53", False),
+        ("127.0.0.1", "[::]:53", False),
+        ("127.9.9.9", "0.0.0.0:53", True),
+        ("::1", "0.0.0.0:53", False),
+        ("::1", "[::]:53", True),
+        ("0.0.0.0", "0.0.0.0:53", True),  # what is sent there goes to loopback
+        ("0.0.0.0", "198.18.0.1:53", False),
+    ],
+)
+def test_a_wildcard_is_every_address_that_the_host_has_in_its_family(server, listen, own):
+    here = {"198.18.0.1", "2001:db8::1"}.__contains__
+    assert is_own(Endpoint(server), [Endpoint.parse(listen)], here) is own
+    text = f"nameserver {server}\nnameserver 198.18.0.53\n"
+    left = [each.endpoint.address for each in upstreams(text, [Endpoint.parse(listen)], here)]
+    assert left == ([] if own else [server]) + ["198.18.0.53"]
+
+
+@pytest.mark.parametrize(
+    "text", ["upstreams = ['198.18.0.1']", "zones = {'x.test' = ['198.18.0.1']}"]
+)
+def test_an_address_of_this_host_is_no_upstream_of_a_wildcard(text):
+    with pytest.raises(UpstreamError, match=r"upstream 198.18.0.1:53 is this resolver itself"):
+        chosen(settings(text), RESOLV_CONF, {"198.18.0.1"}.__contains__)
+    with pytest.raises(UpstreamError, match=r"names only this resolver \(198.18.0.53:53\)"):
+        chosen(settings(""), RESOLV_CONF, {"198.18.0.53"}.__contains__)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import pytest
 
 from blockd.config import Config, Endpoint, NoticeSection, ResolverSection, TlsEndpoint, WebEndpoint
-from blockd.service.addresses import lacking, lacks
+from blockd.service import addresses
+from blockd.service.addresses import is_here, lacking, lacks
 
 NOWHERE = "198.18.255.9"
 
@@ -33,3 +34,14 @@ def test_every_key_that_listens_is_looked_at():
         NOWHERE, "198.18.255.10", "198.18.255.11",
     ]  # fmt: skip
     assert lacks(Config()) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [("127.0.0.1", True), (NOWHERE, False), ("2001:db8:ff::9", False)],
+)
+@pytest.mark.parametrize("anything", [False, True])
+def test_which_addresses_are_this_hosts(address, here, anything, monkeypatch):
+    if anything:  # as with net.ipv4.ip_nonlocal_bind, which every address can be bound with
+        monkeypatch.setattr(addresses, "_binds", lambda *_: True)
+    assert is_here(address) is here

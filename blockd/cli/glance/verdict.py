@@ -77,7 +77,10 @@ def _attention(look: Look, *, well: bool) -> Iterator[str]:
         yield f"refused{f' since {since}' if since else ''}{stays}: {problem}"
         yield from _causes(compiler, problem)
     if compiler.get("held") or (standing.record and standing.record.held_inputs):
-        yield "held since a rollback: lists that changed wait for `blockd compile --resume`"
+        yield (
+            "held since a rollback: the lists as they are count again by `blockd compile --resume`,"
+            " or when one of them changes"
+        )
     if well:
         # Else the verdict says it already.
         for name in ("resolver", "routes"):

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeGuard
 
+from msgspec.structs import replace
+
 from blockd import names, prefixes
 from blockd.counting import counted
 from blockd.policy import layout
@@ -16,6 +18,7 @@ from blockd.prefixes import WIDTH, Prefix
 from blockd.terms import Action, RouteType
 from blockd.watchlist.model import PrefixEntry, Rule
 
+_SENT_TO_TCP = "names left open, since only an RPZ can send a query to TCP"
 _CHILD = b"\1*"
 """A name below another one that no list can hold."""
 
@@ -76,6 +79,22 @@ class Contents:
                     self._above(_CHILD + name) if rest == layout.NONE else rule(rest),
                     alone=True,
                 )
+
+    def names_for_all_transports(self) -> Iterator[Listed]:
+        """Yield the same, but what is sent to TCP as not blocked: it gets its answer there.
+
+        For formats in which a name has one answer by whatever transport.
+        """
+        for listed in self.names():
+            own, rest = self._answered(listed.itself), self._answered(listed.below)
+            if own is not listed.itself or rest is not listed.below:
+                self.lose(_SENT_TO_TCP)
+            yield listed._replace(itself=own, below=own if listed.below is listed.itself else rest)
+
+    def _answered(self, rule: Rule | None) -> Rule | None:
+        if blocks(rule) and self.action(rule, alone=False) is Action.TCP_ONLY:
+            return replace(rule, allow=True)
+        return rule
 
     def between(self) -> Iterator[Listed]:
         """Yield the names without entry that lie between one with an entry and a decided one above.

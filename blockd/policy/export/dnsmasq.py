@@ -16,7 +16,7 @@ _OTHERWISE = "entries answered NXDOMAIN instead of what they are here"
 def lines(contents: Contents) -> Iterator[str]:
     """Yield a file for `conf-file=`."""
     yield from contents.header("#", "dnsmasq configuration", ("dnsmasq 2.86 or later",))
-    for listed in contents.names():
+    for listed in contents.names_for_all_transports():
         own, rest, text = listed.itself, listed.below, listed.text
         if blocks(own):
             yield from _blocked(contents, own, text, alone=listed.alone)

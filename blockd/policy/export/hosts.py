@@ -15,7 +15,7 @@ _BELOW = "names taken without what is below them, since a hosts file knows singl
 def lines(contents: Contents) -> Iterator[str]:
     """Yield the file's lines."""
     yield from contents.header("#", "hosts file", (_NOTE,))
-    for listed in contents.names():
+    for listed in contents.names_for_all_transports():
         if blocks(listed.below):
             contents.lose(_BELOW)
         if blocks(listed.itself):

@@ -27,7 +27,7 @@ def lines(contents: Contents) -> Iterator[str]:
     """Yield a file for `include:`."""
     yield from contents.header("#", "Unbound configuration")
     yield "server:"
-    for listed in contents.names():
+    for listed in contents.names_for_all_transports():
         own, rest, text = listed.itself, listed.below, listed.text
         if blocks(own) and blocks(rest):
             yield from _subtree(contents, own, rest, text)

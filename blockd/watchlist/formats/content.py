@@ -62,7 +62,8 @@ def checked(content: bytes, largest: int = LARGEST) -> tuple[bytes, list[tuple[i
         return b"", [(1, "is a web page, not a list: the server sent an error or log-in page")]
     if not content.endswith(b"\n"):
         line = _line(content, len(content))
-        problems.append((line, "is cut off: the last line has no end; write or fetch it again"))
+        sentence = "is cut off: the last line does not end in a newline; write or fetch it again"
+        problems.append((line, sentence))
     return (b"", problems) if problems else (content, [])
 
 

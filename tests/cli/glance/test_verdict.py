@@ -113,7 +113,12 @@ ISSUES = [f"a.toml:{line}: error: bad" for line in range(1, 6)]
         ),
         (
             {"record": record(held_inputs="x")},
-            ["held since a rollback: lists that changed wait for `blockd compile --resume`"],
+            [
+                (
+                    "held since a rollback: the lists as they are count again by `blockd compile"
+                    " --resume`, or when one of them changes"
+                ),
+            ],
         ),
         ({"resolver": {**QUIET, "problem": "a loop"}}, ["resolver: a loop"]),
         (

@@ -1,8 +1,10 @@
 """What every export reads: routes cut around exceptions, names between, a header."""
 
+import pytest
 from hypothesis import given, settings
 
 from blockd import names, prefixes
+from blockd.policy.export import dnsmasq, hosts, unbound
 from blockd.policy.export.contents import Contents, blocks
 from blockd.watchlist import formats
 from tests import entries
@@ -84,3 +86,20 @@ def test_names_and_those_between_say_all_where_a_wildcard_ends_at_the_next_name(
         found = listed.get(closest)
         rule = None if found is None else found.itself if closest == wire else found.below
         assert blocks(rule) == (entry is not None and not entry.rule.allow)
+
+
+@pytest.mark.parametrize("form", [hosts, dnsmasq, unbound])
+def test_what_is_sent_to_tcp_stays_open_where_there_is_one_answer(contents_of, form):
+    listed = (
+        b"[[platform]]\nid = 'a'\ndomains = ['a.test']\n"
+        b"[[platform]]\nid = 'b'\ndomains = ['b.a.test', '*.c.test']\naction = 'tcp-only'\n"
+    )
+    contents = contents_of([formats.parse(listed, "a.toml")])
+    lines = [line for line in form.lines(contents) if not line.startswith("#")]
+    blocked = [
+        line for line in lines if "transparent" not in line and not line.startswith("server")
+    ]
+    assert blocked
+    assert not any("b.a.test" in line or "c.test" in line for line in blocked)
+    left = {what: n for what, n in contents.lost.items() if "send a query to TCP" in what}
+    assert list(left.values()) == [2]
