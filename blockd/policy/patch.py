@@ -24,6 +24,9 @@ from blockd.watchlist.never import Exceptions, Never
 from blockd.watchlist.override import agreed
 from blockd.watchlist.suffixes import PublicSuffixes
 
+_LITTLE = 1 << 16
+"""Characters that may be read again whatever a source's length."""
+
 
 class Bounds(Struct, frozen=True):
     """What the guard goes by."""
@@ -83,6 +86,9 @@ def patch(
     both = heads(kept, before, now, found)
     if both is None:
         return None
+    lines_read = sum(len(hunk.gone) + len(hunk.came) for hunk in found) + 2 * len(again)
+    if lines_read * max(len(each.text) for each in both) > len(now) + _LITTLE:
+        return None  # with each of them the top is read again, which would take longer
     gone = {hunk.old + at: line for hunk in found for at, line in enumerate(hunk.gone)}
     came = {hunk.new + at: line for hunk in found for at, line in enumerate(hunk.came)}
     for line in range(1, kept.parsed.head + 1):

@@ -191,6 +191,8 @@ def spliced(
     limit: int,
     age: int = 0,
     cookie: bytes = b"",
+    *,
+    withheld: bool = False,
 ) -> bytes:
     """Return the answer to a query for a name whose rule sends to another name.
 
@@ -202,17 +204,20 @@ def spliced(
         limit: the most octets that the transport and the client take.
         age: seconds since the upstream's answer came.
         cookie: the server cookie, for a query that has one.
+        withheld: there is an answer for the target, and another rule blocks it: the CNAME alone.
     """
+    if withheld:
+        target = None
     cname = next(
         record.rdata for record in map(records.parse, rule.records) if record.rtype == wire.CNAME
     )
     own_ttl = ttl if rule.ttl is None else rule.ttl
     found = splice(cname, own_ttl, target, len(query.question), age)
     options = extended_error(EDE_FORGED, "") + extended_error(_CODES[rule.basis], _text(rule))
-    if target is None:
-        options += extended_error(EDE_NO_REACHABLE, "no upstream answered for the target")
-    else:
+    if target is not None:
         options += target.options
+    elif not withheld:
+        options += extended_error(EDE_NO_REACHABLE, "no upstream answered for the target")
     flags = target.flags & wire.TC if target is not None else 0
     return assemble(query, found.rcode, found.counts, found.body, options, limit, flags, cookie)
 

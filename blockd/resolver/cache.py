@@ -6,9 +6,10 @@ No time and no policy here: the caller passes the time in, and judges what it ta
 from itertools import islice
 from typing import Final
 
+from blockd.policy.reader import Verdict
 from blockd.resolver.reply import Answer
 
-_OVERHEAD: Final = 420
+_OVERHEAD: Final = 428
 """Octets that an entry costs beside its key and body: dictionary, tuples, numbers."""
 _TTL_COST: Final = 90
 """Octets for each remembered TTL."""
@@ -23,7 +24,17 @@ RETRY: Final = 30.0
 class Kept:
     """An answer with the time at which it came, and what was found out about it since."""
 
-    __slots__ = ("answer", "cost", "fetching", "judged", "retry_at", "since", "until", "used")
+    __slots__ = (
+        "answer",
+        "blocked",
+        "cost",
+        "fetching",
+        "judged",
+        "retry_at",
+        "since",
+        "until",
+        "used",
+    )
 
     def __init__(self, answer: Answer, since: float, cost: int) -> None:
         self.answer = answer
@@ -39,6 +50,8 @@ class Kept:
         """While stale: when an upstream may be asked again."""
         self.judged = 0
         """The policy by which it was last found harmless; another one judges anew."""
+        self.blocked: tuple[int, Verdict] | None = None
+        """What blocks it, with the policy that says so; the same holds."""
 
 
 class Cache:

@@ -198,28 +198,53 @@ class Engine:
     ) -> Reply | Query:  # fmt: skip
         """Answer a query that a rule sends to another name, or return the query for that one.
 
-        What is answered for that name goes on unjudged, lest one that is listed itself lead to
-        itself for ever.
+        Nothing listed is sent on from there in turn, lest a name lead to itself for ever.
         """
         asked = Detour(query, target, verdict, self._epoch)
         kept = self.cache.get(asked.key, now)
         if kept is not None:
+            found = self._hidden_in(asked, kept)
             age = int(now - kept.since)
-            return self._splice(query, verdict, kept.answer, age, cookie, tcp=tcp)
+            return self._splice(asked, verdict, kept.answer, found, age, cookie, tcp=tcp)
         stale = self.cache.stale(asked.key, now)
         if stale is not None and now < stale.retry_at:
-            return self._splice(query, verdict, _past_its_time(stale), 0, cookie, tcp=tcp)
+            found = self._hidden_in(asked, stale)
+            return self._splice(
+                asked, verdict, _past_its_time(stale), found, 0, cookie, tcp=tcp
+            )  # fmt: skip
         return asked
 
     def _splice(
-        self, query: Query, verdict: Verdict, target: Answer | None, age: int, cookie: bytes,
-        *, tcp: bool,
+        self, asked: Detour, verdict: Verdict, target: Answer | None, hidden: Verdict | None,
+        age: int, cookie: bytes, *, tcp: bool,
     ) -> Reply:  # fmt: skip
+        query = asked.instead_of
+        withheld = self._is_listed_too(asked, verdict, hidden, tcp=tcp)
         message = answers.spliced(
-            query, verdict.rule, target, self._settings.ttl, limit(query, tcp=tcp), age, cookie
-        )
+            query, verdict.rule, target, self._settings.ttl, limit(query, tcp=tcp), age, cookie,
+            withheld=withheld,
+        )  # fmt: skip
         platform = self.counters.platform(verdict.rule.id)
         return Reply(message, self.counters["sinkholed"], platform)
+
+    def _is_listed_too(
+        self, asked: Detour, verdict: Verdict, hidden: Verdict | None, *, tcp: bool
+    ) -> bool:
+        """Tell whether a rule blocks what another one sends to: no list is a way around another.
+
+        Args:
+            asked: the question for the name that is sent to.
+            verdict: what sends there. A name may be its own garden, and its rule is no objection.
+            hidden: what is said of the answer.
+            tcp: how the query came.
+        """
+        found = self.policy.match(asked.name) if self.policy is not None else None
+        if found is not None and found.rule.allow:
+            return False  # which covers what the name leads to
+        return any(
+            each is not None and each.rule != verdict.rule and self._blocks(each, tcp=tcp)
+            for each in (found, hidden)
+        )
 
     def _finish_garden(
         self, asked: Detour, answer: Answer | None, now: float, cookie: bytes, *, tcp: bool
@@ -240,10 +265,15 @@ class Engine:
             if self._answers.garden(found, query.qtype) != asked.name:
                 return self._block(query, found, now, cookie, tcp=tcp)
             verdict = found
+        hidden = None
         if answer is None or answer.failed:
             stale = self.cache.stale(asked.key, now)
-            answer = _past_its_time(stale) if stale is not None else answer
-        return self._splice(query, verdict, answer, 0, cookie, tcp=tcp)
+            if stale is not None:
+                hidden = self._hidden_in(asked, stale)
+                answer = _past_its_time(stale)
+        else:
+            hidden = self._hidden(asked, answer)
+        return self._splice(asked, verdict, answer, hidden, 0, cookie, tcp=tcp)
 
     def _serve(self, query: Query, now: float, cookie: bytes, *, tcp: bool) -> Reply | Query:
         """Answer what is not listed: locally, from cache; or return the query to be forwarded."""
@@ -263,14 +293,14 @@ class Engine:
                 message = answers.error(query, wire.REFUSED, limit(query, tcp=tcp), cookie=cookie)
                 return Reply(message, self.counters["refused"])
             stale = self.cache.stale(query.key, now)
-            if stale is not None and now < stale.retry_at and not self._drops(query, stale.answer):
+            if stale is not None and now < stale.retry_at and not self._drops(query, stale):
                 return self._stale(query, stale, now, cookie, tcp=tcp) or query
             return query
         if not query.excepted and kept.judged != self._epoch:
-            hidden = self._hidden(query, kept.answer)
+            hidden = self._hidden_in(query, kept)
             if hidden is not None and self._blocks(hidden, tcp=tcp):
                 found = None
-                if not self._drops(query, kept.answer):
+                if not self._drops(query, kept):
                     found = self._block(query, hidden, now, cookie, tcp=tcp)
                 return found or query
             if hidden is None:
@@ -409,16 +439,28 @@ class Engine:
         self._judged = answer, policy, found
         return found
 
-    def _drops(self, query: Query, answer: Answer) -> bool:
+    def _hidden_in(self, query: Query, kept: Kept) -> Verdict | None:
+        """Return the same of what is kept, which is judged once: some answers are long."""
+        known = kept.blocked
+        if known is not None and known[0] == self._epoch:
+            return known[1]
+        if kept.judged == self._epoch:
+            return None
+        found = self._hidden(query, kept.answer)
+        if found is not None:
+            kept.blocked = (self._epoch, found)
+        return found
+
+    def _drops(self, query: Query, kept: Kept) -> bool:
         """Tell whether what is kept is to be dropped: then `finish` is silent, and counts it."""
-        hidden = None if query.excepted else self._hidden(query, answer)
+        hidden = None if query.excepted else self._hidden_in(query, kept)
         return hidden is not None and self._answers.action(hidden) is Action.DROP
 
     def _stale(
         self, query: Query, kept: Kept, now: float, cookie: bytes, *, tcp: bool
     ) -> Reply | Query | None:
         """Return what is kept past its time, or what the policy says of it by now."""
-        hidden = None if query.excepted else self._hidden(query, kept.answer)
+        hidden = None if query.excepted else self._hidden_in(query, kept)
         if hidden is not None and self._blocks(hidden, tcp=tcp):
             return self._block(query, hidden, now, cookie, tcp=tcp)
         answer = _past_its_time(kept)

@@ -11,7 +11,7 @@ import idna
 
 from blockd.errors import NameFormError
 
-_ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+_ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
 """Whose letters look like each other's. Others may stand beside any of them: 漫画club, 한국tv."""
 
 _JOINERS = "\u200c\u200d"
@@ -19,8 +19,9 @@ _JOINERS = "\u200c\u200d"
 
 _ALIKE = str.maketrans(
     # Letters of one alphabet that are drawn as those of ASCII are.
-    "асԁеԍһіјӏорԛѕԝхуѵαικνορυχ",
-    "acdeghijlopqswxyvaikvopux",
+    # Of Latin's own, those of phonetics; a letter of some language, as Turkish's, is no disguise.
+    "асԁеԍһіјӏорԛѕԝхуѵαικνορυχօսոհցⲁⲓⲟⲣⲥⲭɡɩʏɪʀʟɴʜʙɢᴄᴏᴠᴡᴢ",
+    "acdeghijlopqswxyvaikvopuxounhgaiopcxgiyirlnhbgcovwz",
 )  # fmt: skip
 
 

@@ -249,6 +249,7 @@ _SOA = "$TTL 60\n@ SOA a. b. {} 2 3 4 5\n NS a.\n" + "".join(
 )
 _ONE, _TWO = _SOA.format(1), _SOA.format(2)
 _RA, _RB = (f"{name}.example CNAME .\n*.{name}.example CNAME .\n" for name in "ab")
+_LONG = _ONE.replace(" NS a.\n", 300 * " NS a.\n")
 _ROWS = "domain,note\no.example,x\n"
 _CHANGES = {
     "zones": ("u.conf", _A + _B, _A + _C, True),
@@ -305,6 +306,11 @@ _CHANGES = {
     "what refuses the whole zone": ("p.rpz", _ONE, _ONE + "$INCLUDE x\n", False),
     "an address, which may have company": ("p.rpz", _ONE, _ONE + "b.example A 198.18.0.9\n", False),
     "a name that is cut in two": ("p.rpz", _ONE + _RA, _ONE + "b.example CNAME (\n.)\n", False),
+    "many lines below a long top": (
+        "p.rpz", _LONG + _RA,
+        _LONG + _RA + "".join(f"n{n}.example CNAME .\n" for n in range(60)), False,
+    ),
+    "few lines below a long top": ("p.rpz", _LONG + _RA, _LONG + _RA + _RB, True),
     "rows": ("t.csv", _ROWS + "a.example,1\n", _ROWS + "b.example,2\nc.example,3\n", True),
     "rows with quotes": ("t.csv", _ROWS + "a.example,1\n", _ROWS + '"b.example","2,3"\n', True),
     "a row of two lines": ("t.csv", _ROWS + "a.example,1\n", _ROWS + 'b.example,"2\n3"\n', False),

@@ -39,7 +39,7 @@ RULES = (
 def compiled(directory, text, number):
     """Return a policy of native rules, open; the caller closes it."""
     parsed = formats.parse(text.encode(), "list.toml")
-    assert not parsed.issues
+    assert not any(parsed.errors())
     path = directory / f"{number:08d}.mdb"
     write(path, number, compile_rules([parsed], date(2026, 1, 1)))
     return Policy(path)

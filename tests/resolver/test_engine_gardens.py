@@ -391,3 +391,55 @@ def test_whatever_happens_a_garden_is_given_where_the_list_in_force_says_so(poli
         elif found is not None:
             assert rightly(found, wanted)
     assert not waiting
+
+
+LISTED = """\
+[[platform]]
+id = "l"
+domains = ["listed.test"]
+prefixes = ["198.18.9.0/24"]
+"""
+OTHERS = {
+    "an address that is listed": ("pages.test", ["pages.test 60 A 198.18.9.1"], 1),
+    "a name that is listed": (
+        "pages.test", ["pages.test 60 CNAME www.listed.test", "www.listed.test 60 A 198.18.0.5"], 1,
+    ),
+    "a target that is listed": ("www.listed.test", ["www.listed.test 60 A 198.18.0.5"], 1),
+    "a target that is excepted": ("ok.listed.test", ["ok.listed.test 60 A 198.18.9.1"], 2),
+    "a target of the same rule": (
+        "pages.garden.example", ["pages.garden.example 60 A 198.18.0.5"], 2,
+    ),
+    "nothing that is listed": ("pages.test", [PAGES], 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_no_list_is_a_way_around_another(policy_of, what, tcp):
+    target, says, count = OTHERS[what]
+    excepted = '[[allow]]\nreason = "x"\ndomains = ["ok.listed.test"]\n'
+    rule = sending('domains = ["garden.example"]', target, LISTED + excepted)
+    engine = Engine(ResolverSection(), policy_of(rule))
+    for now in (NOW, NOW + 1, NOW + 2.5, NOW + 70):  # fresh, from cache twice, and stale
+        found, _ = dialogue(
+            engine, in_garden(), {target: says if now < NOW + 9 else None}, now, tcp=tcp
+        )
+        message = seen(found)
+        assert len(message.answer) == count
+        assert message.answer[0].to_rdataset().to_text().endswith(f"CNAME {target}.")
+        assert found.platform is engine.counters.platform("g")
+        assert 22 not in [code for code, _ in errors(message)]
+
+
+def test_what_is_kept_and_blocked_is_judged_once(policy_of):
+    engine = Engine(ResolverSection(), policy_of(LISTED))
+    says = {"cname.test": ["cname.test 60 CNAME www.listed.test"]}
+    dialogue(engine, query("cname.test"), says)
+    dialogue(engine, query("CNAME.test"), {})
+    (kept,) = [engine.cache.get(key, NOW) for key in list(engine.cache._kept)]
+    assert kept.blocked is not None
+    epoch, verdict = kept.blocked
+    assert verdict.rule.id == "l"
+    engine.adopt(policy_of(LISTED.replace("listed.test", "unlisted.test")))
+    found, _ = dialogue(engine, query("cname.test"), {})
+    assert not blocked(found)
+    assert kept.blocked == (epoch, verdict)  # of another policy, and of no account

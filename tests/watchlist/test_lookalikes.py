@@ -15,6 +15,8 @@ REFUSED = {
     "\u0430\u0440\u0440\u04cf\u0435.example": "is all Cyrillic and looks like 'apple'; if it is"
     " meant so, write xn--80ak6aa92e",
     "\u03bf\u03bd\u03bf.example": "is all Greek and looks like 'ovo'",
+    "\u0261oo\u0261le.example": "is all Latin and looks like 'google'",
+    "\u0578\u057d\u0585.example": "is all Armenian and looks like 'nuo'",
     "a\u200bb.example": "has the invisible U+200B as its character 2",
     "ab\u00ad.example": "has the invisible U+00AD as its character 3",
     "a\u2060.example": "has the invisible U+2060",
@@ -33,7 +35,8 @@ def test_what_is_not_what_it_looks_like_is_refused(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "b\u00fccher.example", "\u043f\u0440\u0438\u043c\u0435\u0440.example",
+        "b\u00fccher.example", "k\u0131rm\u0131z\u0131.example",
+        "\u043f\u0440\u0438\u043c\u0435\u0440.example",
         "\u0440\u043e\u0441\u0430.\u0440\u0444", "\u6f2b\u753bclub.example",
         "\u30c6\u30ec\u30d3\u30fc.example", "\ud55c\uad6dtv.example", "stra\u00dfe.example",
         "\u03b5\u03bb\u03bb\u03ac\u03b4\u03b1.example",

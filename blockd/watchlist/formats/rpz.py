@@ -104,6 +104,8 @@ class _Reading:
         self._servers: set[str] = set()
         self._learnt: dict[str, _Learnt] = {}
         self._last: _Learnt | None = None
+        self._unclosed = 0
+        """Records that went on for as many lines as there may be, and did not end."""
         self._slow_until = 0
         """The line before which none is taken quickly."""
 
@@ -131,8 +133,11 @@ class _Reading:
         line = following() or ""
         end = following.at
         try:
-            found = zone.read(line, following)
+            found = zone.read(line, following if self._unclosed < _MOST_UNCLOSED else _no_more)
         except RecordFormError as error:
+            self._unclosed += following.taken > 1
+            if self._unclosed == _MOST_UNCLOSED:
+                self.parsed.refused = True  # which lines are one record cannot be told any more
             if not line[0].isspace():  # whose the records below are is still to be said
                 word = line.split(None, 1)[0]
                 self._owner = None if _SPECIAL.search(word) else word
@@ -292,12 +297,18 @@ class _Reading:
 
 
 _MOST_LEARNT = 200
+_MOST_UNCLOSED = 16
+"""Each is looked for an end in hundreds of lines, which are read again then."""
 
 _REFUSED = {
     "$ORIGIN": "takes one name; what follows cannot be understood without",
     "$INCLUDE": "is not followed; list the other file as a source of its own",
     "$GENERATE": "is not carried out; write out what it stands for",
 }
+
+
+def _no_more() -> None:
+    """Give no further line."""
 
 
 def _left_out(kind: str, why: str) -> _Wrong:

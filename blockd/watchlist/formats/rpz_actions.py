@@ -101,14 +101,32 @@ def together(found: Sequence[Local]) -> Outcome:
     )
 
 
-def objection(found: Sequence[Local], more: Local) -> str:
-    """Return why a record cannot stand beside those before it; empty: it can."""
-    if not found:
+class Answer:
+    """The local data of one owner, record after record."""
+
+    __slots__ = ("_known", "_octets", "records")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.records: list[Local] = []
+        self._known: set[records.Record] = set()
+        self._octets = 0
+
+    def has(self, one: Local) -> bool:
+        """Tell whether a record is among them."""
+        return one.record in self._known
+
+    def take(self, more: Local) -> str:
+        """Take one that is not among them; returns why it cannot stand beside them, if so."""
+        octets = self._octets + len(more.record.rdata) + 12
+        if self.records and _CNAME in {more.record.rtype, self.records[0].record.rtype}:
+            return "a CNAME stands alone (RFC 2181 10.1)"
+        if self.records and octets > MOST_OCTETS:
+            return f"its records have more than {MOST_OCTETS} octets"
+        self.records.append(more)
+        self._known.add(more.record)
+        self._octets = octets
         return ""
-    if _CNAME in {more.record.rtype, found[0].record.rtype}:
-        return "a CNAME stands alone (RFC 2181 10.1)"
-    size = sum(len(each.record.rdata) + 12 for each in (*found, more))
-    return f"its records have more than {MOST_OCTETS} octets" if size > MOST_OCTETS else ""
 
 
 _LONGEST_TTL = 604_800  # a week, as in native lists

@@ -42,7 +42,7 @@ class Entries:
         self._exact: dict[bytes, NameEntry] = {}
         self._below: dict[bytes, NameEntry] = {}
         self._prefixes: dict[Prefix, PrefixEntry] = {}
-        self._local: dict[tuple[int, object], list[Local]] = {}
+        self._local: dict[tuple[int, object], rpz_actions.Answer] = {}
 
     def rule(self, outcome: Outcome, line: int) -> Rule:
         """Return the one rule for all entries of this zone that lead to the same.
@@ -129,15 +129,16 @@ class Entries:
                 place[key] = first
                 self._rival(place, key, entry)
             return
-        local = self._local.setdefault((id(place), key), [])
-        if first is not entry and not local:
-            raise Objection(f"the policy at line {first.line} says otherwise; that one counts")
-        if any(each.record == said.record for each in local):
+        local = self._local.get((id(place), key))
+        if local is None:
+            if first is not entry:
+                raise Objection(f"the policy at line {first.line} says otherwise; that one counts")
+            local = self._local[id(place), key] = rpz_actions.Answer()
+        if local.has(said):
             raise Repeated("the owner has the same record already")
-        objection = rpz_actions.objection(local, said)
+        objection = local.take(said)
         if objection:
             raise Objection(f"{objection}; the records from line {first.line} on count")
-        local.append(said)
 
     def _rival(self, place: dict[K, E], key: K, entry: E) -> None:
         """Decide between an action and what its owner had before."""
@@ -155,7 +156,8 @@ class Entries:
         for key, entry in place.items() if self._local else ():
             local = self._local.get((id(place), key))
             if local:
-                place[key] = entry._replace(rule=self.rule(rpz_actions.together(local), entry.line))
+                outcome = rpz_actions.together(local.records)
+                place[key] = entry._replace(rule=self.rule(outcome, entry.line))
 
 
 _WILD = b"\1*"

@@ -1,5 +1,7 @@
 """Response policy zones: every record an entry, furniture or an issue, every line counted once."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -272,3 +274,14 @@ def test_every_line_is_counted_once_however_the_zone_is_read(lines):
     assert (slow.refused, slow.entries) == (parsed.refused, parsed.entries)
     assert not any(entry.rule.action is Action.RECORDS and not entry.rule.records
                    for entry in parsed.names)  # fmt: skip
+
+
+def test_parentheses_that_are_never_closed_refuse_the_zone_before_all_lines_are_read_again():
+    line = "x ( a" + 200 * " a" + "\n"
+    for count, refused in ((15, False), (16, True), (2_000, True)):
+        began = time.process_time()
+        parsed = rpz.parse("a.example CNAME .\n" + line * count + "b.example CNAME .\n", "x.rpz")
+        assert parsed.refused is refused
+        assert parsed.faults == count
+        assert parsed.entries + parsed.comments + parsed.blanks + parsed.faults == parsed.lines
+        assert time.process_time() - began < 5  # with each of them read again it takes a minute

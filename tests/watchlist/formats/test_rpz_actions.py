@@ -11,10 +11,10 @@ from blockd.watchlist.formats.rpz_actions import (
     ENCODED,
     MOST_OCTETS,
     PASSTHRU,
+    Answer,
     Local,
     Outcome,
     Unsupported,
-    objection,
     read,
     together,
 )
@@ -129,6 +129,10 @@ CNAME = local("CNAME garden.test.")
     ],
 )
 def test_what_cannot_stand_in_one_answer_is_objected_to(found, more, part):
-    said_so = objection(found, more)
+    answer = Answer()
+    assert not any(answer.take(each) for each in found)
+    said_so = answer.take(more)
+    assert answer.records == ([*found] if part else [*found, more])
+    assert answer.has(more) is (more in answer.records)
     assert bool(said_so) is bool(part)
     assert part in said_so
