@@ -71,7 +71,7 @@ class Circle:
             self.close()
 
     def _heard(self, packet: bytes | None) -> None:
-        if packet is not None and not self._over:
+        if packet and not self._over:
             self.close()
 
     def _shut(self) -> None:

@@ -2,7 +2,8 @@
 
 Rules that hold here:
 1. One exchange a question (`Query.key`): equal questions wait for the same reply, since asking
-   them again would multiply an attacker's chances (RFC 5452 5).
+   them again would multiply an attacker's chances (RFC 5452 5). Whoever joins one that waits to
+   leave by stream waits for its own turn there, not for that of who came first.
 2. A reply counts when upstream, channel (source port), ID and question are those of a try
    that was sent; any other is ignored, and the exchange goes on waiting. Too many of these
    from one upstream look like somebody guessing: its questions go by TCP for a while.
@@ -24,7 +25,7 @@ from blockd.resolver import question, wire
 from blockd.resolver.answers import EDE_NETWORK, EDE_NO_REACHABLE, extended_error
 from blockd.resolver.channels import Channels
 from blockd.resolver.health import Health, ranked
-from blockd.resolver.inflight import AskByStream, Done, Exchange, Waiter
+from blockd.resolver.inflight import UNSENT, AskByStream, Done, Exchange, Joined, Waiter
 from blockd.resolver.probing import Lost, Probes
 from blockd.resolver.reply import Answer, failure, parse_reply
 from blockd.resolver.shares import Shares
@@ -59,6 +60,7 @@ DEADLINE = sum(PATIENCE)
 """Seconds from a question to its answer, or to the failure."""
 
 _PARALLEL: Final = 3  # upstreams asked at once by the strategy `parallel`
+_CROWD: Final = "too many questions are waiting"
 
 
 class Exchanges:
@@ -94,6 +96,8 @@ class Exchanges:
         """Datagrams to send to each upstream, all on the current channel; the shell empties it."""
         self.streams: list[AskByStream] = []
         """What to ask by stream; the shell empties it."""
+        self.joined: list[Joined] = []
+        """Who waits for it as well; the shell empties it, after `streams`."""
         self.channels = Channels(len(by_stream), channels, random_bits)
         self._by_stream = tuple(by_stream)
         self._random_bits = random_bits
@@ -134,6 +138,10 @@ class Exchanges:
             if waiter.hasty and now - exchange.started >= EARLY:
                 return Done(exchange, [waiter], None)  # it takes long already
             exchange.waiters.append(waiter)
+            if exchange.streaming and waiter.client:
+                self.joined.append(Joined(exchange, waiter.client))
+            if self._shares is not None:
+                self._shares.adopt(exchange, waiter.client)
             self._hurry(exchange, waiter, now)
             return None
         exchange = Exchange(query, [waiter], now)
@@ -196,10 +204,17 @@ class Exchanges:
     def by_stream(
         self, exchange: Exchange, upstream: int, packet: bytes | None, now: float
     ) -> Done | None:
-        """Take what a stream brought for an `AskByStream`; None as packet: it failed."""
+        """Take what a stream brought for an `AskByStream`.
+
+        None as packet: it failed. `UNSENT`: for want of room of our own, so that it says nothing
+        of the upstream.
+        """
         if exchange.over:
             return None
         exchange.streaming &= ~(1 << upstream)
+        if packet == UNSENT:
+            return self._next(exchange, now)
+        exchange.left = True
         health = self.health[upstream]
         if packet is None or len(packet) < 12 or not self._answers(exchange, upstream, packet):
             exchange.network = True
@@ -277,7 +292,7 @@ class Exchanges:
             self._roomy = CROWDED // 2
         if len(self._by_question) >= MOST_IN_FLIGHT:
             self.crowded_out += 1
-            failed = _failed("too many questions are waiting", lifetime=0)
+            failed = _failed(_CROWD, lifetime=0)
             going = shares.gives_way(exchange.waiters[0].client, now)
             if going is None:
                 return failed
@@ -399,7 +414,13 @@ class Exchanges:
             return None
         if exchange.worst is not None:
             return self._done(exchange, exchange.worst, now)
-        return self._done(exchange, self._failure(exchange, FAILURE_TTL), now)
+        if exchange.left or exchange.keys:
+            return self._done(exchange, self._failure(exchange, FAILURE_TTL), now)
+        self.crowded_out += 1
+        failed = _failed(_CROWD, lifetime=0)
+        done = self._done(exchange, failed, now)
+        done.answer, done.own = failed, True
+        return done
 
     def _in_vain(self, now: float) -> bool:
         """Tell whether every upstream is known not to answer."""

@@ -4,10 +4,13 @@ Types only; what becomes of them is `exchange`'s business.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query
+
+UNSENT: Final = b""
+"""What comes for a question by stream that found no place there in its time: it never left."""
 
 
 class Waiter:
@@ -43,8 +46,9 @@ class Exchange:
     """One question on its way."""
 
     __slots__ = (
-        "asked", "failed", "hasty", "keys", "network", "outstanding", "over", "plain", "query",
-        "question", "resigned", "sent_at", "started", "streaming", "tries", "waiters", "worst",
+        "asked", "failed", "hasty", "keys", "left", "network", "outstanding", "over", "plain",
+        "query", "question", "resigned", "sent_at", "started", "streaming", "tries", "waiters",
+        "worst",
     )  # fmt: skip
 
     def __init__(self, query: Query, waiters: list[Waiter], now: float) -> None:
@@ -66,6 +70,8 @@ class Exchange:
         """Bits of those that a stream has yet to answer."""
         self.keys: list[tuple[int, dict[int, Exchange], int, float]] = []
         """Upstream, the channel's pending IDs, ID and time of each datagram."""
+        self.left = False
+        """It left by stream, or would have if the upstream could be reached."""
         self.worst: Answer | None = None
         """An unhelpful answer, given if there is no better one."""
         self.network = False
@@ -83,6 +89,14 @@ class AskByStream(NamedTuple):
     exchange: Exchange
     upstream: int
     message: bytes
+
+
+class Joined(NamedTuple):
+    """Command: have a question that may still wait to leave by stream wait in one more line."""
+
+    exchange: Exchange
+    client: bytes
+    """Who joined it."""
 
 
 class Done:

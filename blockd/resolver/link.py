@@ -49,7 +49,7 @@ class Ask:
         self.deadline = deadline
         self.exchange = exchange
         self.site = site
-        """The client prefix whose place it takes."""
+        """The client prefix whose place it takes, from when it is sent."""
         self.sent_at = 0.0
         self.again = False
         self.over = False
@@ -60,7 +60,7 @@ class Ask:
         return not (self.over or (self.exchange is not None and self.exchange.over))
 
     def end(self, packet: bytes | None) -> None:
-        """Hand over the reply, or that there is none; the first time counts."""
+        """Hand over the reply, None or `UNSENT` for none; the first time counts."""
         if not self.over:
             self.over = True
             self.done(packet)

@@ -70,6 +70,13 @@ class Shares:
         self.remove(exchange)
         self._put(exchange, _NOBODY)
 
+    def adopt(self, exchange: Exchange, client: bytes) -> None:
+        """Take that an address joined a question: what was nobody's is its prefix's."""
+        site = self._of.get(exchange)
+        if client and site is not None and not site.prefix:
+            self.remove(exchange)
+            self._put(exchange, _prefix(client))
+
     def gives_way(self, client: bytes, now: float) -> Exchange | None:
         """Return the question to be given up for a new one; None: the new one has no claim.
 
@@ -124,11 +131,18 @@ class Shares:
             self._most = after  # counts go by one: the next one is who has just gone there
 
 
-def site_of_question(exchange: Exchange | None) -> bytes:
+def site_of_question(exchange: Exchange) -> bytes:
     """Return the prefix that a question belongs to; empty: nobody waits for it."""
-    if exchange is None or not exchange.waiters:
-        return _NOBODY
-    return _prefix(exchange.waiters[0].client)
+    for waiter in exchange.waiters:
+        if waiter.client:
+            return site_of(waiter.client)
+    return _NOBODY
+
+
+def sites_of_question(exchange: Exchange) -> list[bytes]:
+    """Return the prefixes of all who wait for a question, each once; at least nobody's."""
+    sites = {_prefix(waiter.client): None for waiter in exchange.waiters}
+    return list(sites) or [_NOBODY]
 
 
 def _prefix(client: bytes) -> bytes:

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from blockd.config import Upstream
 from blockd.errors import ConfigError
-from blockd.resolver.inflight import Exchange
+from blockd.resolver.clients import site_of
+from blockd.resolver.inflight import UNSENT, Exchange
 from blockd.resolver.link import CERTIFICATE, Ask, Link
 from blockd.resolver.places import Places
-from blockd.resolver.shares import site_of_question
+from blockd.resolver.shares import sites_of_question
 from blockd.resolver.tls import Session, client_context
 from blockd.resolver.turns import Turns
 
@@ -81,6 +82,8 @@ class Stream:
         self._session: ssl.SSLSession | None = None
         self._loop = asyncio.get_running_loop()
         self._waiting: Turns[Ask] = Turns()
+        self._parts: dict[Exchange, Ask] = {}
+        """The latest that was asked as part of each, until a tick finds that it waits no more."""
         self._link: Link | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._sending = False
@@ -96,34 +99,51 @@ class Stream:
         patience: float | None = None,
         exchange: Exchange | None = None,
     ) -> None:
-        """Ask; `done` is called later with the reply under the message's own ID, or with None.
+        """Ask; `done` is called later with the reply under the message's own ID, or without.
 
         What cannot go at once waits, and the prefixes of those who ask take turns.
 
         Args:
             message: a query of at most 65,535 octets. Over TLS it is padded (RFC 8467 4.1).
-            done: called once, never from within `ask`, and not at all after `close`.
+            done: called once, never from within `ask`, and not at all after `close`. Takes None
+                where no reply came, `UNSENT` where there was no place for the question.
             patience: seconds that it may take, where that is less than usual.
             exchange: what it is part of; once that is over, `done` need not be called.
         """
         now = self._used_at = self._loop.time()
         deadline = now + min(patience or self._patience.reply, self._patience.reply)
-        ask = Ask(message, done, deadline, exchange, site_of_question(exchange))
+        ask = Ask(message, done, deadline, exchange)
         if len(self._waiting) >= self._patience.waiting:
             self._waiting.keep(_wanted)
         if self._closed or len(self._waiting) >= self._patience.waiting:
-            self._loop.call_soon(self._fail, ask)
+            self._loop.call_soon(self._fail, ask, UNSENT)
             return
-        self._waiting.add(ask, ask.site)
+        if exchange is None:
+            self._waiting.add(ask, ask.site)
+        else:
+            self._parts[exchange] = ask
+            for site in sites_of_question(exchange):
+                self._waiting.add(ask, site)
         self._pump_soon()
         if not self._ticking:
             self._ticking = True
             self._set_timer(TICK)
 
+    def join(self, exchange: Exchange, client: bytes) -> None:
+        """Have what waits as part of a question wait in the line of one more address as well.
+
+        Else the others of a prefix that asks too much would be before whatever it asked first.
+        """
+        ask = self._parts.get(exchange)
+        if ask is not None and ask in self._waiting:
+            self._waiting.add(ask, site_of(client))
+            self._pump_soon()
+
     def close(self) -> None:
         """Close the connection; who still waits is not called any more."""
         self._closed = True
         self._waiting = Turns()
+        self._parts = {}
         if self._timer is not None:
             self._timer.cancel()
         self._drop()
@@ -153,9 +173,9 @@ class Stream:
             ask.end(None)
         self._pump_soon()
 
-    def _fail(self, ask: Ask) -> None:
+    def _fail(self, ask: Ask, packet: bytes | None = None) -> None:
         if not self._closed:
-            ask.end(None)
+            ask.end(packet)
 
     def _failed(self, why: str) -> None:
         """No connection could be made: everyone who waits is told so."""
@@ -184,8 +204,11 @@ class Stream:
             link.send(self._going(link.places))
 
     def _going(self, places: Places) -> Iterator[Ask]:
-        while places.left and (ask := self._waiting.next(places.open_to)) is not None:
+        while places.left and (turn := self._waiting.next(places.open_to)) is not None:
+            ask, site = turn
             if ask.wanted:
+                if site is not None:
+                    ask.site = site
                 yield ask
 
     def _connect(self) -> None:
@@ -227,10 +250,12 @@ class Stream:
                 self._drop_dead(link)
             else:
                 self._pump_soon()  # there may be places
+        full = link is not None and link.usable
         for ask in tuple(self._waiting):
             if ask.deadline <= now:
-                ask.end(None)
+                ask.end(UNSENT if full and not ask.sent_at else None)
         self._waiting.keep(_wanted)
+        self._parts = {ask.exchange: ask for ask in self._waiting if ask.exchange is not None}
         opening = link is not None and link is self._link and not link.usable
         if opening and now - self._opened_at > patience.reply:
             self._drop()

@@ -198,6 +198,12 @@ class Upstreams:
                 # One deadline a question, whatever ways it goes.
                 left = exchange.started + DEADLINE - time.monotonic()
                 self._streams[upstream].ask(message, took, max(left, TICK), exchange)
+        if exchanges.joined:
+            joined, exchanges.joined = exchanges.joined, []
+            for exchange, client in joined:
+                for number, stream in enumerate(self._streams):
+                    if exchange.streaming >> number & 1:
+                        stream.join(exchange, client)
         exchanges.turn(time.monotonic())
         if exchanges.displaced:
             displaced, exchanges.displaced = exchanges.displaced, []

@@ -10,6 +10,7 @@ import pytest
 from blockd.config import Endpoint, Upstream
 from blockd.resolver import circles
 from blockd.resolver.circles import Circle
+from blockd.resolver.inflight import UNSENT
 
 MESSAGE = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\1x\7invalid\0\0\1\0\1"
 REPLY = MESSAGE[:2] + b"\x81\5" + MESSAGE[4:]
@@ -97,10 +98,11 @@ def test_over_a_stream_it_is_asked_until_that_brings_an_answer(monkeypatch):
         line = Line()
         upstream = Upstream.parse("tls://198.18.0.53#dns.example")
         with contextlib.closing(Circle(upstream, line, MESSAGE)):
-            line.asked[0][1](None)
-            await until(lambda: len(line.asked) == 2)
-            line.asked[1][1](REPLY)
+            for number, none in enumerate((None, UNSENT)):
+                line.asked[number][1](none)
+                await until(lambda count=number + 2: len(line.asked) == count)
+            line.asked[2][1](REPLY)
             await asyncio.sleep(0.03)
-            assert [message for message, _ in line.asked] == [MESSAGE, MESSAGE]
+            assert [message for message, _ in line.asked] == [MESSAGE] * 3
 
     asyncio.run(play())

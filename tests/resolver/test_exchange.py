@@ -3,7 +3,8 @@
 A line reads `event -> command`; `-` is no command. Events:
     ask [other|upper|do|old] [hasty] [@N]  a client asks, of the prefix 198.18.N.0/24
     reply [to N] [WHAT]...       a datagram comes for the last one sent, or for the Nth
-    stream [N] WHAT              a stream brought something for the last `stream` command
+    stream [N] WHAT              a stream brought something for the last `stream` command, or
+                                 fails, or had no place for it (`unsent`)
     icmp N                       the network refuses what went to upstream N
     flush                        all that was asked leaves; the next channel is drawn
     wait SECONDS                 time passes
@@ -22,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from blockd.resolver import exchange as exchanges
 from blockd.resolver.exchange import Done, Exchanges, Waiter
 from blockd.resolver.health import EXPLORE_BITS, ODD, SUSPICION
+from blockd.resolver.inflight import UNSENT
 from blockd.resolver.wire import parse_query
 from blockd.terms import Strategy
 from tests.resolver import messages
@@ -131,7 +133,8 @@ class Play:
             command = found.received(upstream, channel, made_reply(message, words), self.now)
         elif verb == "stream":
             asked = self.streams[int(words[0]) if words[0].isdigit() else -1]
-            packet = None if "fails" in words else made_reply(asked.message, words)
+            none = {"fails": None, "unsent": UNSENT}
+            packet = none[words[-1]] if words[-1] in none else made_reply(asked.message, words)
             command = found.by_stream(asked.exchange, asked.upstream, packet, self.now)
         elif verb == "icmp":
             upstream = int(words[0])
@@ -159,6 +162,8 @@ class Play:
             plain = "" if command.message[11] else " plain"
             shown.append(f"stream {command.upstream}{plain}")
         self.exchanges.streams.clear()
+        shown += [f"join {joined.client[2]}" for joined in self.exchanges.joined]
+        self.exchanges.joined.clear()
         return shown
 
     def show(self, command):
@@ -269,7 +274,7 @@ DIALOGUES = {
         "reply garbage -> done SERVFAIL 22",
     ],
     "the whole of a long answer comes by stream": [
-        "ask -> send 0", "reply tc -> stream 0", "reply tc -> -", "ask -> -",
+        "ask -> send 0", "reply tc -> stream 0", "reply tc -> -", "ask -> join 0",
         "stream answer -> done NOERROR x2", "stream answer -> -", "wait 9 -> -",
     ],
     "a stream that fails uses a try up": [
@@ -484,6 +489,14 @@ STREAMS = {
         "ask -> stream 0", "stream fails -> stream 1", "stream fails -> stream 0",
         "stream fails -> done SERVFAIL 23",
     ],
+    "are told of each client that joins, while they have to answer": [
+        "ask @1 -> stream 0", "ask @2 -> join 2", "ask @2 -> join 2", "stream fails -> stream 1",
+        "ask @3 -> join 3", "stream answer -> done NOERROR x4", "ask @2 -> stream 0",
+    ],
+    "end it when none had a place": [
+        "ask -> stream 0", "stream unsent -> stream 1", "stream unsent -> stream 0",
+        "stream unsent -> done SERVFAIL 22",
+    ],
     "are silent like others": [
         *["ask -> stream 0", "stream fails -> stream 1", "stream answer -> done NOERROR", "flush"]
         * 3,
@@ -495,6 +508,32 @@ STREAMS = {
 @pytest.mark.parametrize("lines", STREAMS.values(), ids=STREAMS)
 def test_upstreams_by_stream(lines):
     play(lines, "ss")
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "lines", "own"),
+    [
+        ("s", ["ask -> stream 0", "stream unsent -> stream 0", "stream unsent -> stream 0"], True),
+        ("s", ["ask -> stream 0", "stream fails -> stream 0", "stream unsent -> stream 0"], False),
+        ("us", ["ask -> send 0", "wait 0.7 -> stream 1", "stream unsent -> send 0",
+                "reply tc -> stream 0"], False),
+    ],
+)  # fmt: skip
+def test_a_question_that_never_left_says_nothing_of_its_name_nor_of_an_upstream(
+    upstreams, lines, own
+):
+    stage = play(lines, upstreams)
+    command = stage.exchanges.by_stream(stage.streams[-1].exchange, 0, UNSENT, stage.now)
+    assert (command.own, command.answer.lifetime) == (own, 0 if own else exchanges.FAILURE_TTL)
+    assert stage.exchanges.crowded_out == own
+    if own:
+        assert [health.timeouts for health in stage.exchanges.health] == [0]
+
+
+def test_what_is_fetched_ahead_joins_nobody():
+    stage = play(["ask @1 -> stream 0"], "s")
+    stage.exchanges.ask(Waiter(parse_query(query()), stage.took), stage.now)
+    assert not stage.exchanges.joined
 
 
 PARALLEL = {

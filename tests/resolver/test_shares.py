@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockd.resolver.inflight import Exchange, Waiter
-from blockd.resolver.shares import WAITED, Shares
+from blockd.resolver.shares import WAITED, Shares, site_of_question, sites_of_question
 from tests.resolver.records import state
 
 NOW = 1000.0
@@ -99,9 +99,26 @@ def test_nothing_of_a_client_stays_when_its_questions_are_over(question):
     assert state(shares) == state(Shares([]))
 
 
+def test_what_was_nobodys_is_whose_it_is_who_joins_it(question):
+    ahead, client, other = question(b""), question(host(1), 4, 3), question(host(2))
+    shares = Shares([ahead, client, other])
+    for joining in (b"", host(2), host(1)):
+        shares.adopt(ahead, joining)
+    assert shares.gives_way(host(3), NOW) is ahead  # the latest of the second, who holds most
+
+
+def test_a_question_that_was_fetched_ahead_and_joined_is_not_nobodys(question):
+    joined = question(b"")
+    joined.waiters.append(question(host(1)).waiters[0])
+    assert site_of_question(joined) == host(1)[:3]
+    assert sites_of_question(joined) == [b"", host(1)[:3]]
+    joined.waiters.clear()
+    assert (site_of_question(joined), sites_of_question(joined)) == (b"", [b""])
+
+
 EVENTS = st.one_of(
     st.tuples(st.just("ask"), st.integers(0, 4)),
-    st.tuples(st.sampled_from(["end", "abandon"]), st.integers(0, 30)),
+    st.tuples(st.sampled_from(["end", "abandon", "join"]), st.integers(0, 30)),
     st.tuples(st.just("wait"), st.just(0)),
 )
 
@@ -141,6 +158,11 @@ def test_who_holds_less_always_has_room_and_no_more_than_others(asked, events, m
             if verb == "end":
                 shares.remove(chosen)
                 del held[chosen]
+            elif verb == "join":
+                shares.adopt(chosen, host(number % 5))
+                if held[chosen] is None:
+                    del held[chosen]  # it is the latest of its prefix
+                    held[chosen] = number % 5
             else:
                 shares.abandon(chosen)
                 held[chosen] = None

@@ -12,7 +12,7 @@ import pytest
 from blockd.config import Upstream
 from blockd.errors import ConfigError
 from blockd.resolver import streams, tls
-from blockd.resolver.inflight import Exchange, Waiter
+from blockd.resolver.inflight import UNSENT, Exchange, Waiter
 from blockd.resolver.streams import Patience, Stream
 from blockd.resolver.wire import parse_query
 from tests.resolver.certificates import NAME
@@ -178,7 +178,7 @@ def test_the_answer_never_comes_within_the_asking():
         came = []
         stream.ask(query(), came.append)
         assert not came
-        await until(lambda: came == [None])
+        await until(lambda: came == [UNSENT])
         stream.close()
 
     asyncio.run(scenario())
@@ -339,6 +339,51 @@ def test_what_some_ask_in_vain_makes_nobody_else_wait_and_costs_no_connection(
             assert sorted(took)[len(took) // 2] < patience.reply / 4
             assert len(failed) > 2 * patience.in_flight
             assert stream.connections == 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("first", [bytes((198, 18, 1, 1)), b""])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_who_joins_a_question_has_the_turn_of_its_own_prefix(first, when):
+    flood, shared, alone = part_of(first), part_of(first), part_of(first)
+    other = bytes((198, 18, 2, 1))
+
+    async def behave(_server, asked, writer):
+        if b"\4lost" not in asked[-1]:
+            writer.write(framed(reply(asked[-1])))
+
+    async def scenario():
+        async with upstream(behave, patience=Patience(reply=1.0, in_flight=8)) as (server, stream):
+            for _ in range(200):
+                asking(stream, "lost.example", exchange=flood)
+            await until(lambda: server.connections and len(server.connections[0]) == 8)
+            if when == "before":
+                shared.waiters.append(Waiter(shared.query, print, client=other))
+            waits = asking(stream, "shared.example", exchange=shared)
+            alike = asking(stream, "alone.example", exchange=alone)
+            if when == "after":
+                await asyncio.sleep(0.05)
+                assert not waits.done()
+                for _ in range(3):
+                    stream.join(shared, other)
+            assert await got(waits)
+            stream.join(shared, bytes((198, 18, 3, 1)))
+            assert await got(asking(stream, "later.example", exchange=part_of(other)))
+            assert not alike.done()
+            assert server.names[0][8:] == ["shared.example.", "later.example."]
+
+    asyncio.run(scenario())
+
+
+def test_what_found_no_place_in_its_time_is_told_apart_from_what_was_not_answered():
+    async def scenario():
+        patience = Patience(reply=0.3, in_flight=2)
+        async with upstream(silent, patience=patience) as (server, stream):
+            part = part_of(bytes((198, 18, 1, 1)))
+            futures = [asking(stream, number=n, exchange=part) for n in range(10)]
+            assert [await got(future) for future in futures] == [None] * 2 + [UNSENT] * 8
+            assert len(server.connections[0]) == 2
 
     asyncio.run(scenario())
 

@@ -483,6 +483,56 @@ def test_an_upstream_that_takes_tcp_alone_is_asked_by_tcp():
     asking(scenario, answer)
 
 
+def lost_or_answered(packet, way):
+    return [] if b"\4lost" in packet else answer(packet, way)
+
+
+@pytest.mark.parametrize("first", [bytes((198, 18, 1, 1)), b""])
+def test_who_joins_what_a_flood_asked_first_is_answered_as_if_it_had_asked_alone(
+    first, monkeypatch
+):
+    patience = streams.Patience(in_flight=16)
+    monkeypatch.setattr(upstreams, "Stream", partial(streams.Stream, patience=patience))
+
+    async def scenario(_, one):
+        asker = Asker(Upstream(one.endpoint, "tcp"))
+        with contextlib.closing(asker.upstreams):
+            for number in range(100):
+                asker.start(query(f"n{number}.lost.example"), client=first)
+            await until(lambda: len(one.tcp) == 16)
+            waiting = asker.start(query(), client=first)
+            await asyncio.sleep(0.02)
+            assert not waiting.done()
+            answer = await asker.ask(query(), client=bytes((198, 18, 2, 1)))
+            assert [shown(answer), shown(await waiting)] == [ONE, ONE]
+            assert (names_of(asker.kept), len(one.tcp)) == ([("www.example", ONE)], 17)
+
+    asking(scenario, lost_or_answered)
+
+
+def test_of_a_question_that_never_left_by_stream_nothing_is_kept(monkeypatch):
+    patience = streams.Patience(in_flight=2)
+    monkeypatch.setattr(upstreams, "Stream", partial(streams.Stream, patience=patience))
+    for module in (exchange, upstreams):
+        monkeypatch.setattr(module, "DEADLINE", 0.3)
+
+    async def scenario(_, one):
+        asker = Asker(Upstream(one.endpoint, "tcp"))
+        client = bytes((198, 18, 1, 1))
+        with contextlib.closing(asker.upstreams):
+            for number in range(2):
+                asker.start(query(f"n{number}.lost.example"), client=client)
+            assert shown(await asker.ask(query(), client=client)) == NONE
+            await until(lambda: len(asker.kept) == 3)
+            kept = dict(names_of(asker.kept))
+            assert kept == {
+                "n0.lost.example": NONE, "n1.lost.example": NONE, "www.example": None,
+            }  # fmt: skip
+            assert len(one.tcp) == 2
+
+    asking(scenario, lost_or_answered)
+
+
 def test_what_is_kept_carries_the_time_at_which_it_came_and_how_long_it_took():
     async def scenario(asker, _):
         before = time.monotonic()
