@@ -30,6 +30,10 @@ until it gets another source port."""
 _ROUNDS: Final = 8
 """Batches of replies taken from one socket before the event loop may look at anything else."""
 
+RECEIVE_BUFFER: Final = 1 << 20
+"""Octets asked for by each socket: one that was away for a while asks much at once, and finds all
+the replies at once. The kernel gives what net.core.rmem_max allows."""
+
 
 class Upstreams:
     """Forwards queries to one set of upstreams and hands the answers to those who wait."""
@@ -72,6 +76,7 @@ class Upstreams:
         ]
         self._circles: list[Circle] = []
         self._flushing = False
+        self._begun = 0
         self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
         self.exchanges.turn(time.monotonic())
@@ -90,6 +95,12 @@ class Upstreams:
         done = self.exchanges.ask(waiter, now)
         if done is not None:
             self._finish(done, now)
+            return
+        self._begun += 1
+        if self._begun >= BATCH:
+            # More by one channel would find no room in its socket when the replies come.
+            self._wake()
+            self._flush()
         elif not self._flushing:
             # What one round of the loop asks leaves in one call.
             self._flushing = True
@@ -146,6 +157,7 @@ class Upstreams:
         except OSError:
             return None  # too many are open
         try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             # Connected, so that the kernel drops what comes from anywhere else.
             sock.connect((endpoint.address, endpoint.port))
         except OSError:
@@ -180,6 +192,7 @@ class Upstreams:
     def _flush(self) -> None:
         """Send what the exchanges want sent, and turn to another channel."""
         self._flushing = False
+        self._begun = 0
         exchanges = self.exchanges
         channel = exchanges.channels.current
         for number, messages in enumerate(exchanges.outbox):

@@ -52,10 +52,11 @@ class Server(NamedTuple):
 
 
 def dropped(port: int) -> int:
-    """Return the datagrams to a port that were lost since its socket was full: proc(5)."""
+    """Return the datagrams to and from a port that a full socket lost: proc(5), /proc/net/udp."""
     lines = Path("/proc/net/udp").read_text().splitlines()[1:]
     fields = [line.split() for line in lines]
-    return sum(int(each[-1]) for each in fields if int(each[1].rpartition(":")[2], 16) == port)
+    ends = f"{port:04X}"
+    return sum(int(each[-1]) for each in fields if ends in (each[1][-4:], each[2][-4:]))
 
 
 def _tree(pid: int) -> list[int]:

@@ -55,7 +55,7 @@ class Reloaded(Struct):
     stalled_ms: float = 0.0
     """The longest that a process which slept on the resolver's core meanwhile woke late."""
     dropped: int = 0
-    """Datagrams that the upstream's full socket lost: the resolver asks again after 0.7 s."""
+    """Datagrams to and from the upstream that a full socket lost: they cost 0.7 s each."""
     failed: int = 0
     """Answers to what is not listed with another code than NOERROR."""
     untimed: int = 0

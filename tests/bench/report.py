@@ -81,7 +81,7 @@ def sizes(more: dict[str, Any]) -> str:
         ]
         lines.append(
             f"a process that slept on the resolver's core woke up to {found.stalled_ms:.1f} ms"
-            f" late; the upstream lost {found.dropped} questions for want of room"
+            f" late; full sockets to and from the upstream lost {found.dropped} datagrams"
         )
     return "\n".join(lines)
 

@@ -161,6 +161,7 @@ def sockets(address="127.0.0.1"):
     """Return a UDP and a TCP socket on one free port."""
     for _ in range(50):
         datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # it loses nothing
         datagrams.bind((address, 0))
         streams = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -679,3 +679,20 @@ def test_many_questions_leave_and_come_back_in_batches():
         assert set(one.names()) == set(names)
 
     asking(scenario, answer)
+
+
+def test_replies_that_come_all_at_once_after_a_pause_find_room():
+    async def scenario(asker, _one):
+        started = [asker.start(query(f"n{number}.example")) for number in range(500)]
+        await asyncio.sleep(0)  # the rest leaves
+        awaited = [len(ids) for ids in asker.upstreams.exchanges.channels.pending[0] if ids]
+        assert sum(awaited) == 500
+        assert len(awaited) > 1  # no socket has to hold all replies
+        time.sleep(0.15)  # noqa: ASYNC251 - the process is away, and its upstream is not
+        async with asyncio.timeout(DEADLINE):
+            answers = await asyncio.gather(*started)
+        assert {shown(each) for each in answers} == {ONE}
+        (status,) = asker.upstreams.status()
+        assert (status["sent"], status["timeouts"]) == (500, 0)
+
+    asking(scenario, answer)
