@@ -18,8 +18,9 @@ from blockd.resolver.mmsg import BATCH, NAME, RECEIVE, SEND, Datagrams
 from blockd.resolver.reply import Answer
 from blockd.resolver.wire import Query
 
-_ROUNDS: Final = 8
-"""Batches taken before the event loop may look at anything else."""
+_ROUNDS: Final = 2
+"""Batches taken before the event loop may look at anything else, upstreams' replies among it: after
+a pause there are many, and each may take long."""
 
 _SLIP: Final = 2
 """Of the queries over the limit, one in so many is answered with TC; the rest are dropped."""

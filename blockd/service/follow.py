@@ -14,6 +14,9 @@ from blockd.errors import BlockdError, StoreError
 from blockd.policy.reader import Policy
 from blockd.policy.store import Store
 
+PAUSE = 0.001
+"""Seconds of rest for each half megabyte that is checked, since queries are answered beside it."""
+
 RETRY = 10.0
 """Seconds until what could not be opened is tried again: by then a file descriptor may be free,
 and a damaged file costs no more than its digest once in so long."""
@@ -103,7 +106,7 @@ class Follower:
         # Whatever goes wrong may be over later, so the link counts as followed after success alone.
         again, self._failed = link == self._failed, link
         try:
-            policy, newest = await asyncio.to_thread(self._open, held)
+            policy, newest = await asyncio.to_thread(self._open, held, PAUSE)
             if policy is not None:
                 self._adopt(policy)
                 log.info(
@@ -124,10 +127,10 @@ class Follower:
             self._again = self._clock() + RETRY
             self._adopting = None
 
-    def _open(self, held: int | None) -> tuple[Policy | None, int]:
+    def _open(self, held: int | None, pause: float = 0.0) -> tuple[Policy | None, int]:
         """Open what is newer than the held one; returns it, and which one it had to be."""
         newest = self._store.current() or 0
-        return self._store.open_after(held), newest
+        return self._store.open_after(held, pause), newest
 
     def _reached(self, newest: int) -> bool:
         return self.policy is not None and self.policy.number >= newest

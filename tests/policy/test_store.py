@@ -1,5 +1,6 @@
 """The store: one switch, whole files, one writer, and a way back from damage."""
 
+import hashlib
 import os
 import shutil
 import stat
@@ -268,3 +269,16 @@ def test_a_directory_of_ones_own_changes_nobody(store):
     before = os.geteuid()
     stores.become_owner(store.state)
     assert os.geteuid() == before
+
+
+@pytest.mark.parametrize(("octets", "slices"), [(0, 0), (1, 1), (1 << 19, 1), (1_300_000, 3)])
+def test_a_digest_beside_queries_rests_after_each_slice(tmp_path, monkeypatch, octets, slices):
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(octets))
+    rests = []
+    monkeypatch.setattr(stores.time, "sleep", rests.append)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert digest(path) == expected
+    assert rests == []
+    assert digest(path, 0.001) == expected
+    assert rests == [0.001] * slices

@@ -171,7 +171,7 @@ def test_what_could_not_be_opened_is_tried_again_after_a_pause_and_told_once(
 ):
     tried = []
 
-    def failing(_store, number):
+    def failing(_store, number, _pause):
         tried.append(number)
         raise StoreError("Too many open files")
 
