@@ -187,6 +187,11 @@ def to_unicode(wire: bytes) -> str:
     return ".".join(shown)
 
 
+def above(wire: bytes) -> Iterator[bytes]:
+    """Yield each name above one, the nearest first, up to the top level (never the root)."""
+    return suffixes(wire[1 + wire[0] :]) if wire else iter(())
+
+
 def suffixes(wire: bytes) -> Iterator[bytes]:
     """Yield the name itself, then each name above it, down to the top level (never the root)."""
     at = 0

@@ -196,8 +196,6 @@ def _made(order: Order, today: date, told: Told) -> _Made:
 
 def _revised(unchanged: Unchanged, examined: Examined, today: date) -> _Made | None:
     """Compile what has changed; None: that is not enough."""
-    if sum(parsed.order > 0 for parsed in examined.parsed) >= 2:
-        return None
     new = [p for place, p in enumerate(examined.parsed) if place not in examined.known]
     counts = [counted(parsed) for parsed in new]
     rules = revise(unchanged.last(), new, counts, today)

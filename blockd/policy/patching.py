@@ -46,7 +46,9 @@ class Patcher:
         text, now = opened(source.content, source.path, form)
         if not now == then == kept.parsed.format:
             return None
-        entries = Entries(self._basis.policy, self._basis.rivals, kept.rules[0][0])
+        entries = Entries(
+            self._basis.policy, self._basis.rivals, self._basis.lost, kept.rules[0][0]
+        )
         limits = examine.limits_for(source, self._limits)
         bounds = Bounds(limits, self._never, self._excepted, examine.public_suffixes)
         return patches.patch(kept, before, text, source.terms, entries, bounds)

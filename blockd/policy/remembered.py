@@ -23,9 +23,10 @@ from blockd.prefixes import Prefix
 from blockd.watchlist.compile import Rivals, RuleSet
 from blockd.watchlist.model import NameEntry, Parsed, PrefixEntry, Rule, Scope
 from blockd.watchlist.never import Exceptions
+from blockd.watchlist.zones import Lost
 
 MOST = 200_000
-"""Rules, rivals and issues that are worth remembering: more take too long to read."""
+"""Rules, rivals, lost entries and issues that are worth remembering: more take too long to read."""
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -71,6 +72,8 @@ class Remembered(Struct, frozen=True):
     prefixes: _Prefixes
     shadow_names: _Names
     shadow_prefixes: _Prefixes
+    lost_names: tuple[tuple[bytes, _Place, Scope, int], ...]
+    lost_prefixes: tuple[tuple[bytes, _Place, int], ...]
 
     def rivals(self) -> tuple[Rivals, Rivals]:
         """Return what has several entries, among what is enforced and among what is not.
@@ -80,6 +83,16 @@ class Remembered(Struct, frozen=True):
         return (
             Rivals(self._of_names(self.names), self._of_prefixes(self.prefixes)),
             Rivals(self._of_names(self.shadow_names), self._of_prefixes(self.shadow_prefixes)),
+        )
+
+    def lost(self) -> Lost:
+        """Return the entries about which an earlier zone decides; their rules are as above."""
+        return Lost(
+            tuple(NameEntry(name, s, self._rule(at), n) for name, at, s, n in self.lost_names),
+            tuple(
+                PrefixEntry(layout.unpack_prefix(key), self._rule(at), line)
+                for key, at, line in self.lost_prefixes
+            ),
         )
 
     def _of_names(self, found: _Names) -> dict[bytes, list[NameEntry]]:
@@ -99,19 +112,14 @@ class Remembered(Struct, frozen=True):
 
 
 def obstacle(sources: Sequence[KeptSource], rules: RuleSet) -> str:
-    """Return why nothing can be remembered of a compile, as a clause; empty: it can.
-
-    Either it is too much, or entries have an order that the generation's rows do not tell.
-    """
+    """Return why nothing can be remembered of a compile, as a clause; empty: it can."""
     items = sum(len(source.rules) + len(source.parsed.issues) for source in sources)
-    items += sum(len(each.names) + len(each.prefixes) for each in _both(rules))
+    items += sum(len(each.names) + len(each.prefixes) for each in (*_both(rules), rules.lost))
     if items > MOST:
         return (
             f"{items:,} rules, issues and entries that several rules have are more than the"
             f" {MOST:,} that are remembered"
         )
-    if sum(source.parsed.order > 0 for source in sources) > 1:
-        return "there are several response policy zones, and which comes first decides"
     if len({source.record.path for source in sources}) < len(sources):
         return "the same list is configured twice"
     return ""
@@ -130,6 +138,10 @@ def remember(
         generation, day, program(), settings, tuple(sources),
         _names(both[0], places), _prefixes(both[0], places),
         _names(both[1], places), _prefixes(both[1], places),
+        tuple((e.name, places[e.rule], e.scope, e.line) for e in rules.lost.names),
+        tuple(
+            (layout.pack_prefix(e.prefix), places[e.rule], e.line) for e in rules.lost.prefixes
+        ),
     )  # fmt: skip
 
 

@@ -12,20 +12,24 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import TypeVar, cast
 
+import msgspec
 from msgspec import Struct
 
 from blockd import names as canonical
 from blockd.policy import layout, rows
 from blockd.policy.patch import Patch
+from blockd.policy.precedence import Reach, Settled, settle
 from blockd.policy.reader import Policy
 from blockd.policy.relined import GONE
 from blockd.policy.revised import Revised
+from blockd.policy.standing import Standing, Unlike
 from blockd.policy.table import Table
 from blockd.prefixes import Prefix
 from blockd.watchlist import alone, conflicts
 from blockd.watchlist import compile as compiling
 from blockd.watchlist.compile import Counted, Rivals, RuleSet, Shadow, Slots
-from blockd.watchlist.model import NameEntry, Parsed, PrefixEntry, Rule
+from blockd.watchlist.model import Issue, NameEntry, Parsed, PrefixEntry, Rule
+from blockd.watchlist.zones import Lost
 
 
 class Last(Struct, frozen=True):
@@ -41,13 +45,15 @@ class Last(Struct, frozen=True):
     """The same of what was not enforced."""
     patches: Sequence[Patch] = ()
     """What has become of those of these sources in which a few lines are others."""
+    lost: Lost = Lost()
+    """Entries in force about which an earlier zone decided, of all sources as above."""
+    was_zone: frozenset[str] = frozenset()
+    """The sources of then that are zones."""
+    orders: Mapping[str, int] = {}
+    """The places of zones among these sources, from 1, by source."""
 
 
 _Entry = TypeVar("_Entry", NameEntry, PrefixEntry)
-
-
-class _Unlike(Exception):  # noqa: N818 - never seen outside
-    """The generation and what is remembered of it do not belong together."""
 
 
 class _Table(Struct, frozen=True):
@@ -58,6 +64,8 @@ class _Table(Struct, frozen=True):
     prefixes: tuple[PrefixEntry, ...]
     rivals: Rivals
     rules: tuple[Rule, ...]
+    lost: Lost
+    issues: Sequence[Issue]
 
 
 def revise(
@@ -67,7 +75,7 @@ def revise(
 
     Args:
         last: what is left of the sources that have not changed, or in a few lines.
-        changed: the others, guarded; none of all sources has an order against another.
+        changed: the others, guarded.
         counts: the rules of each of these, see `compile.counted`.
         today: not before the day of the last compile.
 
@@ -83,17 +91,20 @@ def revise(
         same.setdefault(rule, rule)
     staying = set(map(id, kept))
     changed = [*changed, *(patch.read for patch in last.patches)]
+    orders = {**last.orders, **{each.source: each.order for each in changed if each.order}}
+    nothing = msgspec.structs.replace(last, rivals=last.shadow, lost=Lost(), was_zone=frozenset())
     try:
         by_number = _numbered(last.policy.every_rule(), same)
         block = _revised(
-            last.policy, (layout.NAMES, layout.PREFIXES), by_number,
-            staying & standing.in_force, last.rivals, changed, standing.in_force, last.patches,
+            last, (layout.NAMES, layout.PREFIXES), by_number,
+            staying & standing.in_force, changed, standing.in_force, orders,
         )  # fmt: skip
+        # What is not enforced is matched whichever zone it is in.
         idle = _revised(
-            last.policy, (layout.SHADOW_NAMES, layout.SHADOW_PREFIXES), by_number,
-            staying & standing.idle, last.shadow, changed, standing.idle, last.patches,
+            nothing, (layout.SHADOW_NAMES, layout.SHADOW_PREFIXES), by_number,
+            staying & standing.idle, changed, standing.idle, {},
         )  # fmt: skip
-    except _Unlike:
+    except Unlike:
         return None
     return RuleSet(
         rules=block.rules,
@@ -104,9 +115,10 @@ def revise(
         shadowed=standing.shadowed,
         expired=standing.expired,
         expiries=standing.expiries,
-        issues=tuple(sorted(compiling.warnings(block.rivals))),
+        issues=tuple(sorted([*compiling.warnings(block.rivals), *block.issues])),
         shadow=Shadow(idle.rules, idle.names, idle.prefixes, idle.rivals),
         rivals=block.rivals,
+        lost=block.lost,
     )
 
 
@@ -119,54 +131,63 @@ def _numbered(every: Iterable[Rule], same: Mapping[Rule, Rule]) -> list[Rule]:
     unchanged = {rule.source for rule in same}
     found = [same.get(rule, rule) for rule in every]
     if any(rule.source in unchanged and rule not in same for rule in found):
-        raise _Unlike
+        raise Unlike
     return found
 
 
 def _revised(
-    policy: Policy,
+    last: Last,
     tables: tuple[bytes, bytes],
     by_number: Sequence[Rule],
     staying: Collection[int],
-    rivals: Rivals,
     changed: Sequence[Parsed],
     counting: Collection[int],
-    patches: Sequence[Patch],
+    orders: Mapping[str, int],
 ) -> _Table:
     """Return one kind of rows as it is now.
 
     Args:
-        policy: the last generation.
-        tables: its names and prefixes.
+        last: what is left, the rivals and lost entries of this kind.
+        tables: the last generation's names and prefixes.
         by_number: its rules.
         staying: the identities of the rules of unchanged sources that count.
-        rivals: all entries of what had several.
         changed: the changed sources.
         counting: the identities of all rules that count.
-        patches: what has become of sources with a few other lines.
+        orders: the places of zones, by source.
     """
+    policy, patches = last.policy, last.patches
     moved = _moved(patches, by_number)
-    rivals = _relined(rivals, patches)
+    rivals, lost = _relined(last.rivals, patches), _relined(_by_name(last.lost), patches)
     table = policy.table(tables[0], moved)
-    lost = {number for number, rule in enumerate(by_number) if id(rule) not in staying}
-    excepting = {number for number, rule in enumerate(by_number) if rule.allow}
-    reached, excepted, uses, size = _scan(policy.table(tables[0]), lost, excepting)
-    entries: dict[bytes, list[NameEntry]] = {name: [] for name in reached}
-    for name, several in rivals.names.items():
-        left = [entry for entry in several if id(entry.rule) in staying]
-        if len(left) < len(several):
-            entries[name] = left
     patched = {id(patch.rule) for patch in patches}
-    for name in {name for patch in patches for name in patch.touched} - entries.keys():
-        before = _before(table, name, by_number, rivals)
-        entries[name] = [e for e in before if e.line != GONE or id(e.rule) not in patched]
+    standing = Standing(table, by_number, rivals.names, lost.names, staying, patched)
+    leaving = {number for number, rule in enumerate(by_number) if id(rule) not in staying}
+    excepting = {number for number, rule in enumerate(by_number) if rule.allow}
+    reached, excepted, uses, size = _scan(policy.table(tables[0]), leaving, excepting)
+    touched = {name for patch in patches for name in patch.touched}
+    for kept in (rivals.names, lost.names):
+        touched |= {
+            name for name, them in kept.items() if any(id(e.rule) not in staying for e in them)
+        }
+    entries: dict[bytes, list[NameEntry]] = {name: [] for name in reached}
+    entries |= {name: standing.listed(name) for name in touched | (reached & lost.names.keys())}
     for source in changed:
         for entry in source.names:
             if id(entry.rule) in counting:
                 there = entries.get(entry.name)
                 if there is None:
-                    there = entries[entry.name] = _before(table, entry.name, by_number, rivals)
+                    there = entries[entry.name] = standing.listed(entry.name)
                 there.append(entry)
+    prefix_entries = _covered(
+        policy.prefix_rows(tables[1]), by_number, staying, rivals.prefixes, moved
+    ) + [e for source in changed for e in source.prefixes if id(e.rule) in counting]
+    settled = Settled(entries, prefix_entries, Lost(), ())
+    if len(orders) > 1 or last.lost != Lost():
+        prefix_entries += [e for es in lost.prefixes.values() for e in es if id(e.rule) in staying]
+        zoned = {*orders, *last.was_zone}
+        reach = Reach(policy.table(tables[0]), by_number, standing, zoned)
+        settled = settle(orders, reach, entries, prefix_entries)
+    entries = settled.names
     changes: dict[bytes, NameEntry | Slots | None] = {}
     several_now = {name: rest for name, rest in rivals.names.items() if name not in entries}
     for name, several in entries.items():
@@ -176,22 +197,21 @@ def _revised(
         changes[name] = conflicts.deciding(several) if several else None
     now = excepted - changes.keys()
     now |= {name for name, entry in changes.items() if entry and alone.excepts(entry)}
-    above = {each for name in excepted | now for each in list(canonical.suffixes(name))[1:]}
+    above = {each for name in excepted | now for each in canonical.above(name)}
     for name in above - changes.keys():
-        if there := _before(table, name, by_number, rivals):
+        if there := standing.decided(name):
             changes[name] = conflicts.deciding(there)
     between = alone.open_paths(now, cast("dict[bytes, NameEntry | Slots]", changes))
     names = Revised(table, by_number, size, changes, several_now)
-    prefixes, prefix_rivals = compiling.decided_prefixes(
-        _covered(policy.prefix_rows(tables[1]), by_number, staying, rivals.prefixes, moved)
-        + [e for source in changed for e in source.prefixes if id(e.rule) in counting]
-    )
+    prefixes, prefix_rivals = compiling.decided_prefixes(settled.prefixes)
     uses.subtract(rows.numbers_in(list(names.before.values())))
     used = [by_number[number] for number, count in uses.items() if count > 0]
     used += compiling.deciding_rules(filter(None, changes.values()), prefixes)
     return _Table(
-        names, between, prefixes, Rivals(several_now, prefix_rivals), compiling.ordered(used)
-    )
+        names, between, prefixes, Rivals(several_now, prefix_rivals), compiling.ordered(used),
+        settled.lost,
+        settled.issues,
+    )  # fmt: skip
 
 
 def _moved(patches: Iterable[Patch], by_number: Sequence[Rule]) -> dict[int, Sequence[int]]:
@@ -252,20 +272,14 @@ def _scan(
     return reached, excepted, uses, size
 
 
-def _before(
-    table: Table, name: bytes, by_number: Sequence[Rule], rivals: Rivals
-) -> list[NameEntry]:
-    """Return the entries that a name has in the last generation, ranked."""
-    several = rivals.names.get(name)
-    if several is not None:
-        return list(several)
-    value = table.get(name)
-    if value is None:
-        return []
-    entry = rows.single(name, value, by_number)
-    if entry is None:
-        raise _Unlike
-    return [entry]
+def _by_name(lost: Lost) -> Rivals:
+    names: dict[bytes, list[NameEntry]] = {}
+    prefixes: dict[Prefix, list[PrefixEntry]] = {}
+    for entry in lost.names:
+        names.setdefault(entry.name, []).append(entry)
+    for covering in lost.prefixes:
+        prefixes.setdefault(covering.prefix, []).append(covering)
+    return Rivals(names, prefixes)
 
 
 def _covered(

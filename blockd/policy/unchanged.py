@@ -22,9 +22,10 @@ from blockd.policy.store import Store
 from blockd.watchlist import never as nevers
 from blockd.watchlist.compile import Rivals
 from blockd.watchlist.examine import Examined, Known
-from blockd.watchlist.model import Rule
+from blockd.watchlist.model import Parsed, Rule
 from blockd.watchlist.never import Never
 from blockd.watchlist.sources import Source
+from blockd.watchlist.zones import Lost
 
 _SMALL_NAMES, _SMALL_OCTETS = 10_000, 1 << 20
 _SHARE = 2  # what has changed is at most one of so many parts of what has not
@@ -38,6 +39,8 @@ class Basis(Struct, frozen=True):
     remembered: Remembered
     rivals: tuple[Rivals, Rivals]
     """Those that are remembered, as entries."""
+    lost: Lost
+    """The entries about which an earlier zone decides."""
 
 
 class Unchanged(Struct, frozen=True):
@@ -54,9 +57,7 @@ class Unchanged(Struct, frozen=True):
         kept = self.basis.remembered.sources
         sources = {}
         for place, then in self.places.items():
-            patch = self.patches.get(place)
-            parsed = patch.parsed if patch else _placed(kept[then], place).parsed
-            sources[place] = parsed, remembering.exceptions(kept[then].excepted)
+            sources[place] = self._parsed(place), remembering.exceptions(kept[then].excepted)
         return Known(sources, [remembering.exceptions(each.excepted) for each in kept])
 
     def last(self) -> Last:
@@ -66,20 +67,25 @@ class Unchanged(Struct, frozen=True):
             _rules(patches[place]) if place in patches else kept[then].rules
             for place, then in self.places.items()
         ]
-        return Last(self.basis.policy, rules, *self.basis.rivals, list(patches.values()))
+        return Last(
+            self.basis.policy, rules, *self.basis.rivals, list(patches.values()), self.basis.lost,
+            was_zone=frozenset(each.parsed.source for each in kept if each.parsed.order),
+            orders=self._orders(),
+        )  # fmt: skip
 
     def kept(self, place: int, source: Source) -> KeptSource:
         """Return what to remember again of a source, which may be signed anew."""
-        was = _placed(self.basis.remembered.sources[self.places[place]], place)
+        was = self.basis.remembered.sources[self.places[place]]
         record = msgspec.structs.replace(was.record, signed=source.signed)
+        parsed = self._parsed(place)
         patch = self.patches.get(place)
         if patch is None:
-            return msgspec.structs.replace(was, record=record)
+            return msgspec.structs.replace(was, parsed=parsed, record=record)
         record = msgspec.structs.replace(
             record, sha256=source.sha256(), names=patch.names, prefixes=patch.prefixes,
             dropped=patch.parsed.bad,
         )  # fmt: skip
-        return KeptSource(key_of(source), patch.parsed, record, _rules(patch), was.excepted)
+        return KeptSource(key_of(source), parsed, record, _rules(patch), was.excepted)
 
     def examined(self) -> Examined:
         """Return what was accepted, where all sources are as they were."""
@@ -90,6 +96,21 @@ class Unchanged(Struct, frozen=True):
             known=frozenset(range(len(kept))),
             excepted=tuple(remembering.exceptions(each.excepted) for each in kept),
         )
+
+    def _parsed(self, place: int) -> Parsed:
+        """Return a source as it is known, without entries, where it stands now."""
+        was = self.basis.remembered.sources[self.places[place]].parsed
+        parsed = self.patches[place].parsed if place in self.patches else was
+        return msgspec.structs.replace(parsed, order=place + 1 if was.order else 0)
+
+    def _orders(self) -> dict[str, int]:
+        """Return which of these sources are zones, and their order."""
+        found = {}
+        for place, then in self.places.items():
+            was = self.basis.remembered.sources[then].parsed
+            if was.order:
+                found[was.source] = place + 1
+        return found
 
 
 Patching = Callable[[KeptSource, Source], Patch | None]
@@ -103,7 +124,7 @@ def basis(store: Store, last: Record | None, policy: Policy | None, today: date)
     found = remembering.read(store, last)
     if found is None or found.day > today:
         return None
-    return Basis(policy, found, found.rivals())
+    return Basis(policy, found, found.rivals(), found.lost())
 
 
 def match(
@@ -143,6 +164,9 @@ def match(
     new = sum(len(source.content) for source in sources) - same
     if _SHARE * going > max(staying, _SMALL_NAMES) or _SHARE * new > max(same, _SMALL_OCTETS):
         return None
+    then_too = [was for place, was in sorted(places.items()) if kept[was].parsed.order]
+    if then_too != sorted(then_too):
+        return None  # zones have changed places, and all that follows from them may be another
     return Unchanged(basis, places, patches) if places else None
 
 
@@ -176,11 +200,3 @@ def settings_of(config: Config, never: Never) -> str:
 
 def _entries(source: KeptSource) -> int:
     return source.record.names + source.record.prefixes
-
-
-def _placed(source: KeptSource, place: int) -> KeptSource:
-    """Return a source where it stands now: zones have an order."""
-    if not source.parsed.order:
-        return source
-    parsed = msgspec.structs.replace(source.parsed, order=place + 1)
-    return msgspec.structs.replace(source, parsed=parsed)

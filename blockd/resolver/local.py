@@ -183,7 +183,7 @@ class Local:
         """Let the names between a name and its zone exist (RFC 8020 2)."""
         if name in zones:
             return
-        for between in list(names.suffixes(name))[1:]:
+        for between in names.above(name):
             if any(_is_suffix(zone, between) for zone in zones):
                 self._held.setdefault(between, {})
 

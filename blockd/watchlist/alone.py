@@ -36,7 +36,7 @@ def open_paths(
     between: set[bytes] = set()
     for name in excepted:
         is_blocked = False
-        for ancestor in reversed(list(names.suffixes(name))[1:]):
+        for ancestor in reversed(list(names.above(name))):
             entry = chosen.get(ancestor)
             if entry is None:
                 if is_blocked:

@@ -18,6 +18,7 @@ from blockd.prefixes import Prefix
 from blockd.watchlist import alone, conflicts, repeats, zones
 from blockd.watchlist.conflicts import Slots, slots
 from blockd.watchlist.model import Expiry, Issue, NameEntry, Parsed, PrefixEntry, Rule
+from blockd.watchlist.zones import Lost
 
 __all__ = ["RuleSet", "Shadow", "Slots", "compile_rules", "slots"]
 
@@ -72,6 +73,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     """Warnings about names and prefixes that several sources list."""
     shadow: Shadow = Shadow()
     rivals: Rivals = Rivals()
+    lost: Lost = Lost()
 
     @property
     def changes_on(self) -> date | None:
@@ -107,7 +109,7 @@ def compile_rules(
         counts = [counted(source) for source in sources]
     standing = standing_of((each for source in counts for each in source), today)
     shadow = _shadow(sources, standing.idle)
-    sources, zone_issues = zones.in_order(sources, standing.in_force)
+    sources, lost, zone_issues = zones.in_order(sources, standing.in_force)
     chosen, rivals = _chosen(sources, standing.in_force)
     prefixes, prefix_rivals = decided_prefixes(
         entry
@@ -134,6 +136,7 @@ def compile_rules(
         issues=tuple(sorted([*warnings(both), *zone_issues])),
         shadow=shadow,
         rivals=both,
+        lost=lost,
     )
 
 

@@ -90,7 +90,7 @@ class Never:
             name, prefix = item.target.name, item.target.prefix
             if name is not None and name not in self._at:
                 self._at[name] = item
-                for above in list(names.suffixes(name))[1:]:
+                for above in names.above(name):
                     self._above.setdefault(above, []).append(item)
             if prefix is not None:
                 ranges.setdefault(prefix, item)
@@ -138,7 +138,7 @@ class Never:
         same = self._at.get(name)
         if same is not None and not (same.target.exact and entry.scope is Scope.BELOW):
             return _said(names.to_text(name), same, "is")
-        for above in list(names.suffixes(name))[1:]:
+        for above in names.above(name):
             higher = self._at.get(above)
             if higher is not None and not higher.target.exact:
                 return _said(names.to_text(name), higher, "lies below")

@@ -3,12 +3,14 @@
 For a name the first zone counts that says anything about it, be it by a shorter match (draft-
 vixie-dnsop-dns-rpz 5.1); so what a later zone says behind an earlier one's back is taken out here,
 and the longest match among the rest is the right one. Sources without an order are not touched.
+Each entry is decided by itself, so that `policy.precedence` can do the same for a few of them.
 """
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from blockd import names
 from blockd.prefixes import Prefix
@@ -22,19 +24,37 @@ from blockd.watchlist.model import (
     Severity,
 )
 
+_Entry = TypeVar("_Entry", NameEntry, PrefixEntry)
 
-class _Loss(NamedTuple):
+Lookup = Callable[[bytes], NameEntry | None]
+"""From a name in wire form to what the first of the zones before says about it."""
+
+
+class Lost(Struct, frozen=True):
+    """Entries about which, in whole or in part, an earlier zone decides; as they are listed."""
+
+    names: tuple[NameEntry, ...] = ()
+    prefixes: tuple[PrefixEntry, ...] = ()
+
+
+class Loss(NamedTuple):
     """An entry that does not count, and the earlier one that does."""
 
-    text: str
-    line: int
-    earlier: Origin
+    entry: NameEntry | PrefixEntry
+    earlier: NameEntry | PrefixEntry
 
 
-def in_order(
-    sources: Sequence[Parsed], in_force: Collection[int]
-) -> tuple[list[Parsed], list[Issue]]:
-    """Return the sources without what earlier zones decide, and a warning for each that lost.
+class Ordered(NamedTuple):
+    """Sources without what earlier zones decide."""
+
+    sources: list[Parsed]
+    lost: Lost
+    issues: list[Issue]
+    """One for each zone that lost something."""
+
+
+def in_order(sources: Sequence[Parsed], in_force: Collection[int]) -> Ordered:
+    """Return the sources without what earlier zones decide.
 
     Args:
         sources: parsed; those with `order` 1 and more are zones, the least of them the first.
@@ -42,29 +62,102 @@ def in_order(
     """
     zones = sorted((source for source in sources if source.order), key=lambda zone: zone.order)
     if len(zones) < 2:
-        return list(sources), []
+        return Ordered(list(sources), Lost(), [])
     decided = _Decided()
     kept: dict[int, Parsed] = {}
     issues: list[Issue] = []
+    lost: list[NameEntry] = []
+    lost_prefixes: list[PrefixEntry] = []
     for zone in zones:
-        listed = [entry for entry in zone.names if id(entry.rule) in in_force]
-        covered = [entry for entry in zone.prefixes if id(entry.rule) in in_force]
-        losses: list[_Loss] = []
-        rest = [each for entry in listed if (each := decided.name(entry, losses)) is not None]
-        left = [entry for entry in covered if decided.leaves(entry, losses)]
-        idle = [entry for entry in zone.names if id(entry.rule) not in in_force]
-        idle_prefixes = [entry for entry in zone.prefixes if id(entry.rule) not in in_force]
-        kept[id(zone)] = msgspec.structs.replace(
-            zone, names=rest + idle, prefixes=left + idle_prefixes
-        )
+        # Nearly always all of it counts and nothing of it is lost: a million entries stay one list.
+        listed = _of(zone.names, in_force)
+        covered = _of(zone.prefixes, in_force)
+        losses: list[Loss] = []
+        rest = decided.names_left(listed, losses)
+        lost += [entry for entry, _ in losses if isinstance(entry, NameEntry)]
+        among = len(losses)
+        remaining = [entry for entry in covered if decided.leaves(entry, losses)]
+        lost_prefixes += [e for e, _ in losses[among:] if isinstance(e, PrefixEntry)]
+        if listed is not zone.names:
+            rest = rest + [entry for entry in zone.names if id(entry.rule) not in in_force]
+        if covered is not zone.prefixes:
+            remaining += [entry for entry in zone.prefixes if id(entry.rule) not in in_force]
+        kept[id(zone)] = msgspec.structs.replace(zone, names=rest, prefixes=remaining)
         if zone is not zones[-1]:
             decided.add(listed, covered)
         if losses:
-            first = min(losses, key=lambda loss: loss.line)
-            sentence = f"{first.text} is decided by {first.earlier}, in a zone before this one"
-            more = f" (and {len(losses) - 1} more entries)" if len(losses) > 1 else ""
-            issues.append(Issue(Origin(zone.source, first.line), Severity.WARNING, sentence + more))
-    return [kept.get(id(source), source) for source in sources], issues
+            issues.append(warning(min(losses, key=lambda loss: loss.entry.line), len(losses)))
+    left = [kept.get(id(source), source) for source in sources]
+    return Ordered(left, Lost(tuple(ordered(lost)), tuple(ordered(lost_prefixes))), issues)
+
+
+def ordered(lost: Iterable[_Entry]) -> list[_Entry]:
+    """Return what was lost by where it is listed, whichever zone is the first."""
+    return sorted(lost, key=lambda entry: (entry.rule.source, entry.line))
+
+
+def name_left(
+    entry: NameEntry, itself: Lookup, below: Lookup
+) -> tuple[NameEntry | None, NameEntry | None]:
+    """Return what is left of an entry, and the earlier one that has taken the rest.
+
+    Args:
+        entry: of a zone.
+        itself: what the zones before say about a name itself.
+        below: and about names below one.
+    """
+    wire = entry.name
+    for above in names.above(wire):
+        earlier = below(above)
+        if earlier is not None:
+            return None, earlier
+    same_itself = None if entry.scope is Scope.BELOW else itself(wire)
+    same_below = None if entry.scope is Scope.EXACT else below(wire)
+    same = same_itself or same_below
+    if same is None:
+        return entry, None
+    if entry.scope is not Scope.SUBTREE or (same_itself and same_below):
+        return None, same
+    return entry._replace(scope=Scope.BELOW if same_itself else Scope.EXACT), same
+
+
+def covering(
+    prefix: Prefix, earlier: Mapping[Prefix, PrefixEntry], lengths: Iterable[int]
+) -> PrefixEntry | None:
+    """Return the shortest prefix of zones before that covers one.
+
+    Args:
+        prefix: of a zone.
+        earlier: what the zones before list.
+        lengths: the lengths of these, the least first.
+    """
+    for length in lengths:
+        if length > prefix.length:
+            break
+        found = earlier.get(prefix.supernet(length))
+        if found is not None:
+            return found
+    return None
+
+
+def warning(first: Loss, count: int) -> Issue:
+    """Return what is said of a zone that lost so many entries, of which one is the first."""
+    entry, earlier = first
+    if isinstance(entry, PrefixEntry):
+        text = str(entry.prefix)
+    else:
+        text = ("*." if entry.scope is Scope.BELOW else "") + names.to_text(entry.name)
+    origin = Origin(earlier.rule.source, earlier.line)
+    more = f" (and {count - 1} more entries)" if count > 1 else ""
+    sentence = f"{text} is decided by {origin}, in a zone before this one{more}"
+    return Issue(Origin(entry.rule.source, entry.line), Severity.WARNING, sentence)
+
+
+def _of(entries: list[_Entry], in_force: Collection[int]) -> list[_Entry]:
+    """Return the entries whose rules count: the same list where all do."""
+    if {id(entry.rule) for entry in entries} <= set(in_force):
+        return entries
+    return [entry for entry in entries if id(entry.rule) in in_force]
 
 
 class _Decided:
@@ -82,47 +175,29 @@ class _Decided:
                 self._itself.setdefault(entry.name, entry)
             if entry.scope is not Scope.EXACT:
                 self._below.setdefault(entry.name, entry)
-        for covering in covered:
-            self._prefixes.setdefault(covering.prefix, covering)
+        for covering_entry in covered:
+            self._prefixes.setdefault(covering_entry.prefix, covering_entry)
         self._lengths = sorted({prefix.length for prefix in self._prefixes})
 
-    def name(self, entry: NameEntry, losses: list[_Loss]) -> NameEntry | None:
-        """Return what is left of an entry; None: nothing."""
-        wire, below = entry.name, self._below
-        at = 1 + wire[0] if wire and below else len(wire)
-        while at < len(wire):
-            above = below.get(wire[at:])
-            if above is not None:
-                losses.append(_lost(entry, above))
-                return None
-            at += 1 + wire[at]
-        same_itself, same_below = self._itself.get(wire), below.get(wire)
-        if entry.scope is Scope.BELOW:
-            same_itself = None
-        if entry.scope is Scope.EXACT:
-            same_below = None
-        same = same_itself or same_below
-        if same is None:
-            return entry
-        losses.append(_lost(entry, same))
-        if entry.scope is not Scope.SUBTREE or (same_itself and same_below):
-            return None
-        return entry._replace(scope=Scope.BELOW if same_itself else Scope.EXACT)
-
-    def leaves(self, entry: PrefixEntry, losses: list[_Loss]) -> bool:
-        """Tell whether no zone before covers a prefix."""
-        for length in self._lengths:
-            if length > entry.prefix.length:
-                break
-            earlier = self._prefixes.get(entry.prefix.supernet(length))
+    def names_left(self, listed: list[NameEntry], losses: list[Loss]) -> list[NameEntry]:
+        """Return what is left of entries: the same list where that is all of them."""
+        if not self._itself and not self._below:
+            return listed
+        itself, below = self._itself.get, self._below.get
+        rests: dict[int, NameEntry | None] = {}
+        for place, entry in enumerate(listed):
+            rest, earlier = name_left(entry, itself, below)
             if earlier is not None:
-                at = Origin(earlier.rule.source, earlier.line)
-                losses.append(_Loss(str(entry.prefix), entry.line, at))
-                return False
-        return True
+                losses.append(Loss(entry, earlier))
+                rests[place] = rest
+        if not rests:
+            return listed
+        left = (rests.get(place, entry) for place, entry in enumerate(listed))
+        return [entry for entry in left if entry is not None]
 
-
-def _lost(entry: NameEntry, earlier: NameEntry) -> _Loss:
-    sign = "*." if entry.scope is Scope.BELOW else ""
-    at = Origin(earlier.rule.source, earlier.line)
-    return _Loss(sign + names.to_text(entry.name), entry.line, at)
+    def leaves(self, entry: PrefixEntry, losses: list[Loss]) -> bool:
+        """Tell whether no zone before covers a prefix."""
+        earlier = covering(entry.prefix, self._prefixes, self._lengths)
+        if earlier is not None:
+            losses.append(Loss(entry, earlier))
+        return earlier is None

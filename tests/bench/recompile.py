@@ -1,6 +1,7 @@
 """What a recompile takes where little changed: `... --recompile [NAMES [FORM]]`.
 
 Run as `python -m tests.bench.lists`; the large list is in one of `FORMS`, plain domains by default.
+With `zones` both lists are response policy zones, and the small one comes before the large one.
 
 Every figure is the CPU time, user and system, of a process of its own on one core, the best of
 three. A first compile is taken apart into its steps; then come three changes, each as `blockd
@@ -46,6 +47,9 @@ FORMS = {
     "rpz": (
         "rpz", "@ SOA a. b. {serial} 2 3 4 60\n@ NS a.\n", "{name} CNAME .\n*.{name} CNAME .\n",
     ),
+    "zones": (
+        "rpz", "@ SOA a. b. {serial} 2 3 4 60\n@ NS a.\n", "{name} CNAME .\n*.{name} CNAME .\n",
+    ),
     "csv": ("csv", "domain,reference\n", '"{name}","order 7"\n'),
 }  # fmt: skip
 """For each a suffix, what stands at the top, and how a name is listed."""
@@ -53,19 +57,30 @@ FORMS = {
 
 def large(names, changed=0, form="domains"):
     """Return a list of names, of which some are others; in most forms all lines after them move."""
-    _, top, way = FORMS[form]
     listed = [f"{n * 2654435761 % (1 << 32):x}.shop-{n % 97}.example" for n in range(names)]
     listed[5 : 5 + changed] = [f"new-{n}.example" for n in range(changed)]
-    more = ";" if form == "rpz" else "!" if form == "adblock" else "#"
+    return written(listed, changed, form)
+
+
+def written(listed, changed, form):
+    """Return a list in one of the forms, with one more line if some are others."""
+    _, top, way = FORMS[form]
+    more = {"rpz": ";", "zones": ";", "adblock": "!"}.get(form, "#")
     lines = [way.format(name=name) for name in listed]
     if changed:
         lines.insert(5, f"{more} moved\n")
     return "".join([top.format(mark=more, serial=changed), *lines])
 
 
-def small(changed=0):
-    """Return a short list, of which one entry may be another."""
-    return "".join(f"s{n + (n == 7) * changed * _SMALL}.small.example\n" for n in range(_SMALL))
+def small(changed=0, form="domains"):
+    """Return a short list, of which one entry may be another.
+
+    As a zone it decides about a few names of the large one, too.
+    """
+    listed = [f"s{n + (n == 7) * changed * _SMALL}.small.example" for n in range(_SMALL)]
+    if form != "zones":
+        return "".join(f"{name}\n" for name in listed)
+    return written([*listed, *(f"shop-{n}.example" for n in range(2))], changed, form)
 
 
 def used():
@@ -145,10 +160,11 @@ def main(names=NAMES, form="domains"):
         config = Config(list=ListSection(paths=(str(lists),)))
         store, saved = Store(top / "state"), top / "saved"
         long = f"large.{FORMS[form][0]}"
+        short = "before.rpz" if form == "zones" else "small.txt"
 
         def begin():
             (lists / long).write_text(large(names, form=form))
-            (lists / "small.txt").write_text(small())
+            (lists / short).write_text(small(form=form))
             (lists / "ends.toml").write_text(_ENDING)
 
         def compiled(now=FIRST):
@@ -172,9 +188,9 @@ def main(names=NAMES, form="domains"):
         ):  # fmt: skip
             print(f"  {what:<42} {taken:6.2f}")
         writing += packing
-        (parsing_small,), _ = best(lambda: _parsed(lists / "small.txt"))
+        (parsing_small,), _ = best(lambda: _parsed(lists / short))
         for what, change, now, bound in (
-            ("one entry of the small one", {"small.txt": small(1)}, FIRST, parsing_small + writing),
+            ("one entry of the small one", {short: small(1, form)}, FIRST, parsing_small + writing),
             (f"{_CHANGED} lines of the large one", {long: large(names, _CHANGED, form)}, FIRST,
              parsing + writing),
             ("nothing but the date", {}, LATER, writing),

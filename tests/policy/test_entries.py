@@ -39,7 +39,7 @@ def lookup(tmp_path):
     )
     write(tmp_path / "1.mdb", 1, rules)
     policy = Policy(tmp_path / "1.mdb")
-    yield lambda rule: Entries(policy, (rules.rivals, rules.shadow.rivals), rule)
+    yield lambda rule: Entries(policy, (rules.rivals, rules.shadow.rivals), rules.lost, rule)
     policy.close()
 
 

@@ -76,12 +76,17 @@ LINES = {
         'f.example,x"y', '"g.example', 'h.example"', "i.example,", "a.example,other",
     ],
 }  # fmt: skip
+LINES["i.rpz"] = LINES["e.rpz"] + [
+    "l.a.example CNAME .", "*.b.a.example CNAME rpz-drop.", "*.example CNAME .",
+    "24.0.1.18.198.rpz-ip CNAME .", "48.zz.db8.2001.rpz-ip CNAME .", "example CNAME .",
+]  # fmt: skip
 HEADS = {
     "a.txt": ["own.a.example"], "b.hosts": ["0.0.0.0 own.b.example"],
     "c.adblock": ["||own.c.example^"],
     "d.ipset": ["198.18.200.0/24"], "f.conf": ["address=/own.f.example/"],
     "g.zones": ["server:", 'local-zone: "own.g.example" static'],
     "e.rpz": ["$TTL 60", "@ SOA a. b. 1 2 3 4 5", " NS x.", "own.e.example CNAME ."],
+    "i.rpz": ["$TTL 60", "@ SOA a. b. 1 2 3 4 5", " NS x.", "own.i.example CNAME ."],
     "h.csv": ["indicator,note", "own.h.example,x"],
 }  # fmt: skip
 TERMS = [

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blockd import names
 from blockd.config import Config, GuardSection, ListSection, NeverItem, Share, SourceSection
 from blockd.errors import BlockdError
+from blockd.policy import commit
 from blockd.policy.publish import expire, publish, rollback
 from blockd.policy.store import Store
 from blockd.watchlist import examine
@@ -47,7 +49,11 @@ LINES = {
     "net.ipset": ["198.18.1.0/28", "198.18.1.1", "2001:db8::/48", "10.0.0.0/8"],
     "table.csv": [f"{name},item {at}" for at, name in enumerate(NAMES[:4])],
 }  # fmt: skip
-HEADS = {"table.csv": "domain,reference\n", "zone.rpz": "$TTL 60\n@ SOA a. b. 1 2 3 4 5\n"}
+ZONE = "$TTL 60\n@ SOA a. b. 1 2 3 4 5\n"
+HEADS = {"table.csv": "domain,reference\n"}
+for zone in ("before.rpz", "later.rpz"):
+    LINES[zone] = [*LINES["zone.rpz"], "*.example CNAME .", "24.0.1.18.198.rpz-ip CNAME ."]
+HEADS |= dict.fromkeys(("zone.rpz", "before.rpz", "later.rpz"), ZONE)
 TABLES = [
     "[[platform]]\nid = 'p'\ndomains = ['a.example', '=d.example']\nexpires = 2026-03-02\n",
     "[[platform]]\nid = 'q'\ndomains = ['b.a.example', '*.d.example']\nexpires = 2026-03-01\n",
@@ -257,23 +263,42 @@ def test_a_second_look_begins_when_what_the_first_one_read_is_gone(gateway, monk
         looks.append(weakref.ref(found))
         return found
 
-    gateway.write("a.rpz", "$TTL 60\n@ SOA a. b. 1 2 3 4 5\na.example CNAME .\n")
-    gateway.publish()
-    gateway.write("b.rpz", "$TTL 60\n@ SOA a. b. 1 2 3 4 5\na.example CNAME rpz-drop.\n")
+    gateway.write("small.toml", TABLES[3])
+    monkeypatch.setattr(commit, "revise", lambda *_: None)
     monkeypatch.setattr(examine, "examine", watching)
     gateway.publish()
     assert left == [[], [None]]
 
 
-def test_zones_with_an_order_between_them_are_read_together(gateway):
-    gateway.write("a.rpz", "$TTL 60\n@ SOA a. b. 1 2 3 4 5\na.example CNAME .\n")
-    assert gateway.publish() == ["a.rpz"]
-    gateway.write("b.rpz", "$TTL 60\n@ SOA a. b. 1 2 3 4 5\na.example CNAME rpz-drop.\n")
-    said = publish(gateway.store, gateway.config, NOW).whole
-    assert said == "there are several response policy zones, and which comes first decides"
-    assert set(gateway.read) == {"a.rpz", "b.rpz", "large.txt", "small.toml"}
+def zone(*lines):
+    return ZONE + "".join(f"{line}\n" for line in lines)
+
+
+def test_of_zones_with_an_order_between_them_the_others_are_not_read(gateway):
+    gateway.write("b.rpz", zone("x.example CNAME rpz-drop.", "y.x.example CNAME ."))
+    assert gateway.publish() == ["b.rpz"]
+    gateway.write("a.rpz", zone("x.example CNAME .", "*.x.example CNAME ."))
+    gateway.read.clear()
+    outcome = publish(gateway.store, gateway.config, NOW)
+    assert (outcome.whole, gateway.read) == ("", ["a.rpz"])
+    said = [each.message for each in outcome.issues if each.origin.source.endswith("b.rpz")]
+    assert [each.partition(" is decided")[0] for each in said] == ["x.example"]
     gateway.write("small.toml", TABLES[3])
-    assert set(gateway.publish()) == {"a.rpz", "b.rpz", "large.txt", "small.toml"}
+    assert gateway.publish() == ["small.toml"]
+    (gateway.top / "a.rpz").unlink()
+    assert gateway.publish() == []
+    policy = gateway.store.open()
+    assert policy.match(names.parse("x.example")).rule.source.endswith("b.rpz")
+    policy.close()
+
+
+def test_zones_that_have_changed_places_are_read_anew(gateway):
+    for name in ("a.rpz", "b.rpz"):
+        gateway.write(name, zone("x.example CNAME ."))
+    gateway.publish()
+    paths = [str(gateway.top / name) for name in ("b.rpz", "a.rpz", "large.txt", "small.toml")]
+    gateway.config = Config(list=ListSection(paths=tuple(paths)), guard=gateway.config.guard)
+    assert gateway.publish() == ["a.rpz", "b.rpz", "large.txt", "small.toml"]
 
 
 def test_where_most_has_changed_all_is_read(gateway, monkeypatch):
