@@ -16,8 +16,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HOT = (
     "access", "answers", "cache", "channels", "clients", "cookies", "counters", "engine",
-    "exchange", "forward", "health", "inflight", "judge", "local", "mmsg", "probing", "question",
-    "quick", "reply", "shapes", "shares", "udp", "upstreams", "wire",
+    "exchange", "extended", "forward", "health", "inflight", "judge", "local", "mmsg", "probing",
+    "question", "quick", "reply", "shapes", "shares", "udp", "upstreams", "wire",
 )  # fmt: skip
 """The modules of `blockd.resolver` that each query passes."""
 

@@ -12,7 +12,7 @@ import dnslib
 
 from blockd import records
 from blockd.policy.reader import Verdict
-from blockd.resolver import wire
+from blockd.resolver import extended, wire
 from blockd.resolver.local_data import NONE, LocalData
 from blockd.resolver.reply import Answer
 from blockd.resolver.splice import splice
@@ -20,25 +20,11 @@ from blockd.resolver.wire import Query
 from blockd.terms import Action, Basis
 from blockd.watchlist.model import Rule
 
-EDE_FORGED: Final = 4
-EDE_BLOCKED: Final = 15
-EDE_CENSORED: Final = 16
-EDE_FILTERED: Final = 17
-EDE_PROHIBITED: Final = 18
-EDE_STALE: Final = 3
-EDE_STALE_NXDOMAIN: Final = 19
-EDE_NOT_READY: Final = 14
-EDE_NO_REACHABLE: Final = 22
-EDE_NETWORK: Final = 23
-
 _CODES = {
-    Basis.ORDER: EDE_CENSORED,
-    Basis.POLICY: EDE_BLOCKED,
-    Basis.REQUEST: EDE_FILTERED,
+    Basis.ORDER: extended.CENSORED,
+    Basis.POLICY: extended.BLOCKED,
+    Basis.REQUEST: extended.FILTERED,
 }
-
-TEXT_OCTETS: Final = 120
-"""The longest EDE text: with the longest name and the SOA it still fits 512 octets."""
 
 _MOST_TEMPLATES: Final = 20_000
 _HINFO: Final = 13
@@ -48,8 +34,6 @@ MINIMAL_ANY = b"\7RFC8482\0"
 
 _HEAD = struct.Struct("!HH")
 _COOKIE = struct.pack("!HH", wire.COOKIE, 24)
-_NO_TEXT = struct.pack("!HH", wire.EDE, 2)
-"""What stands before the code of an extended error without a text."""
 
 
 class Template(NamedTuple):
@@ -139,7 +123,7 @@ class Answers:
 
     def _template(self, rule: Rule, action: Action, kind: int) -> Template:
         ttl = self._ttl if rule.ttl is None else rule.ttl
-        options = extended_error(_CODES[rule.basis], _text(rule))
+        options = extended.error(_CODES[rule.basis], _text(rule))
         if action is Action.REFUSED:
             return Template(wire.REFUSED, bytes(4), b"", -1, options)
         if action is Action.TCP_ONLY:
@@ -147,7 +131,7 @@ class Answers:
         rcode = wire.NXDOMAIN if action is Action.NXDOMAIN else wire.NOERROR
         found = self._found(rule, action, kind)
         if found:
-            options = extended_error(EDE_FORGED, "") + options
+            options = extended.error(extended.FORGED, "") + options
             body = packed(_HINFO if kind == wire.ANY else kind, found, ttl)
             return Template(rcode, struct.pack("!HH", len(found), 0), body, -1, options)
         # RFC 2308 3: without an SOA nobody downstream may cache the denial. Its names
@@ -213,11 +197,11 @@ def spliced(
     )
     own_ttl = ttl if rule.ttl is None else rule.ttl
     found = splice(cname, own_ttl, target, len(query.question), age)
-    options = extended_error(EDE_FORGED, "") + extended_error(_CODES[rule.basis], _text(rule))
+    options = extended.error(extended.FORGED, "") + extended.error(_CODES[rule.basis], _text(rule))
     if target is not None:
         options += target.options
     elif not withheld:
-        options += extended_error(EDE_NO_REACHABLE, "no upstream answered for the target")
+        options += extended.error(extended.NO_REACHABLE, "no upstream answered for the target")
     flags = target.flags & wire.TC if target is not None else 0
     return assemble(query, found.rcode, found.counts, found.body, options, limit, flags, cookie)
 
@@ -264,7 +248,7 @@ def assemble(
     if edns is not None:
         additional += 1
         if size + len(options) > limit:
-            options = _shortened(options, limit - size)
+            options = extended.shortened(options, limit - size)
         options += last
         ttl = (rcode >> 4) << 24 | edns.flags
         opt = b"\0" + wire.RECORD.pack(wire.OPT, wire.OWN_UDP, ttl, len(options)) + options
@@ -274,30 +258,9 @@ def assemble(
     )  # fmt: skip
 
 
-def _shortened(options: bytes, room: int) -> bytes:
-    """Return extended errors without their texts, or the first of them, or none, as there is room.
-
-    A code is for programs as well, its text for people alone: RFC 8914 2.
-    """
-    codes = b""
-    at = 0
-    while at < len(options):
-        codes += _NO_TEXT + options[at + 4 : at + 6]
-        at += 4 + int.from_bytes(options[at + 2 : at + 4], "big")
-    if len(codes) > room:
-        codes = codes[: len(_NO_TEXT) + 2]
-    return codes if len(codes) <= room else b""
-
-
 def error(query: Query, rcode: int, limit: int, options: bytes = b"", cookie: bytes = b"") -> bytes:
     """Return a reply without records."""
     return assemble(query, rcode, bytes(4), b"", options, limit, cookie=cookie)
-
-
-def extended_error(code: int, text: str) -> bytes:
-    """Return an extended DNS error as an EDNS option (RFC 8914 2), its text cut to fit."""
-    octets = text.encode()[:TEXT_OCTETS].decode(errors="ignore").encode()
-    return struct.pack("!HHH", wire.EDE, 2 + len(octets), code) + octets
 
 
 def _text(rule: Rule) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from blockd.config import ResolverSection
 from blockd.errors import FormError
 from blockd.policy.reader import Policy, Verdict
-from blockd.resolver import answers, wire
+from blockd.resolver import answers, extended, wire
 from blockd.resolver.answers import Answers
 from blockd.resolver.cache import RETRY, Cache, Kept
 from blockd.resolver.counters import Count, Counters
@@ -345,7 +345,7 @@ class Engine:
             if stale is not None:
                 return self._stale(query, stale, now, cookie, tcp=tcp)
         if answer is None:
-            options = answers.extended_error(answers.EDE_NO_REACHABLE, "no upstream answered")
+            options = extended.error(extended.NO_REACHABLE, "no upstream answered")
             message = answers.error(
                 query, wire.SERVFAIL, limit(query, tcp=tcp), options, cookie=cookie
             )
@@ -382,7 +382,7 @@ class Engine:
         if query is None or self._settings.denied is Denied.DROP:
             self.counters["dropped"].n += 1
             return None
-        options = answers.extended_error(answers.EDE_PROHIBITED, "not an allowed network")
+        options = extended.error(extended.PROHIBITED, "not an allowed network")
         most = TCP_LIMIT if tcp else wire.LEAST_UDP
         message = answers.error(query, wire.REFUSED, most, options, cookie)
         return Reply(message, self.counters["refused"])
@@ -521,8 +521,8 @@ def zones(settings: ResolverSection) -> dict[bytes, Any]:
 def _past_its_time(kept: Kept) -> Answer:
     """Return a kept answer as stale data: it says so, and has a TTL of its own."""
     answer = kept.answer
-    code = answers.EDE_STALE_NXDOMAIN if answer.rcode == wire.NXDOMAIN else answers.EDE_STALE
-    options = answers.extended_error(code, "") + answer.options
+    code = extended.STALE_NXDOMAIN if answer.rcode == wire.NXDOMAIN else extended.STALE
+    options = extended.error(code, "") + answer.options
     return answer.changed(body=answer.stale(STALE_TTL), options=options)
 
 

@@ -21,8 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from blockd.errors import FormError
-from blockd.resolver import question, wire
-from blockd.resolver.answers import EDE_NETWORK, EDE_NO_REACHABLE, extended_error
+from blockd.resolver import extended, question, wire
 from blockd.resolver.channels import Channels
 from blockd.resolver.health import Health, ranked
 from blockd.resolver.inflight import UNSENT, AskByStream, Done, Exchange, Joined, Waiter
@@ -437,7 +436,7 @@ class Exchanges:
 
     def _failure(self, exchange: Exchange, lifetime: int) -> Answer:
         if exchange.network:
-            return _failed("upstreams cannot be reached", EDE_NETWORK, lifetime)
+            return _failed("upstreams cannot be reached", extended.NETWORK, lifetime)
         return _failed("no upstream answered", lifetime=lifetime)
 
     def _done(self, exchange: Exchange, answer: Answer, now: float) -> Done:
@@ -477,5 +476,5 @@ class Exchanges:
                     self._by_tcp(exchange, upstream)
 
 
-def _failed(text: str, code: int = EDE_NO_REACHABLE, lifetime: int = FAILURE_TTL) -> Answer:
-    return failure(wire.SERVFAIL, lifetime).changed(options=extended_error(code, text))
+def _failed(text: str, code: int = extended.NO_REACHABLE, lifetime: int = FAILURE_TTL) -> Answer:
+    return failure(wire.SERVFAIL, lifetime).changed(options=extended.error(code, text))

@@ -10,11 +10,9 @@ from typing import Final, NamedTuple
 import dnslib
 
 from blockd import names
-from blockd.resolver import wire
-from blockd.resolver.answers import MINIMAL_ANY, extended_error, packed
+from blockd.resolver import extended, wire
+from blockd.resolver.answers import MINIMAL_ANY, packed
 from blockd.resolver.wire import Query
-
-EDE_SYNTHESIZED: Final = 29
 
 TTL: Final = 10_800
 """Seconds, for records and denials alike: RFC 6303 3."""
@@ -189,7 +187,7 @@ class Local:
 
 
 def _said(source: str) -> bytes:
-    return extended_error(EDE_SYNTHESIZED, f"answered here: {source}")
+    return extended.error(extended.SYNTHESIZED, f"answered here: {source}")
 
 
 def _is_suffix(zone: bytes, name: bytes) -> bool:

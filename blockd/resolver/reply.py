@@ -11,7 +11,7 @@ from typing import Final
 import dnslib
 
 from blockd.errors import FormError
-from blockd.resolver import wire
+from blockd.resolver import extended, wire
 
 LONGEST: Final = 86_400
 """The greatest TTL in seconds, here and with clients: it bounds what a slip upstream can do."""
@@ -21,6 +21,10 @@ LONGEST_NEGATIVE: Final = 3_600
 
 _CHAIN = frozenset({wire.CNAME, wire.DNAME, 46})
 """Types that only lead on, and RRSIG."""
+
+MOST_RECORDS = 500
+"""Records of one answer, OPT included. Each is judged by itself, its name by every label, and
+meanwhile nobody else is served; what somebody means to be looked up has some dozens."""
 
 _MOST_OPTIONS: Final = 512  # octets of extended errors that are passed on
 
@@ -106,15 +110,26 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
         packet: the whole message.
         question_end: the offset behind the question.
 
+    Returns:
+        A failure in place of an answer that has more records than are looked at.
+
     Raises:
         FormError: records do not parse. Bytes behind them are left out of the answer.
     """
+    total = sum(wire.HEADER.unpack_from(packet)[3:])
+    if total > MOST_RECORDS:
+        text = f"an answer of {total} records, more than {MOST_RECORDS}"
+        return failure(wire.SERVFAIL, 0).changed(options=extended.error(extended.OTHER, text))
+    return _parsed(packet, question_end)
+
+
+def _parsed(packet: bytes, question_end: int) -> Answer:
     _, flags, _, answers, authorities, additional = wire.HEADER.unpack_from(packet)
     ttls_at: list[int] = []
     clamped: list[tuple[int, int]] = []
     total, least, negative = answers + authorities + additional, LONGEST, -1
     direct = False
-    opt_start = opt_end = extended = 0
+    opt_start = opt_end = upper = 0
     at = question_end
     unpack = wire.RECORD.unpack_from
     options = b""
@@ -126,7 +141,7 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
             if rtype == wire.OPT:
                 if opt_end or number < answers + authorities:
                     raise FormError("OPT twice, or out of place (RFC 6891 6.1.1)")
-                extended = ttl >> 24
+                upper = ttl >> 24
                 opt_start, opt_end = start, at + 10 + length
                 if length:
                     options = _errors(packet[at + 10 : opt_end])
@@ -147,10 +162,10 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
         raise FormError("the reply ends within a record") from None
     if at > len(packet):
         raise FormError("the reply ends within a record's data")
-    rcode = flags & 0xF | extended << 4
+    rcode = flags & 0xF | upper << 4
     if opt_end and opt_end != at:
-        again = parse_reply(_without_opt(packet), question_end)
-        lifetime = 0 if extended else again.lifetime
+        again = _parsed(_without_opt(packet), question_end)
+        lifetime = 0 if upper else again.lifetime
         return again.changed(rcode=rcode, options=options, lifetime=lifetime)
     body = packet[question_end : opt_start if opt_end else at]
     if clamped:

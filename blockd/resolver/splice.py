@@ -113,6 +113,8 @@ class _Packing:
             found.append(name)
         if at > end:
             raise FormError("a name ends behind its record")
+        if self._buffer.offset > _LAST_POINTED:
+            raise FormError("more octets than a garden has")
         self._buffer.encode_name(dnslib.DNSLabel(owner))
         self._data(head, prefix, found, packet[at:end])
 

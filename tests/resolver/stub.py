@@ -39,13 +39,18 @@ def _answered(packet):
     return packet[:2] + head + _question(packet) + record + opt
 
 
-def long_answer(packet, way):
+def long_answer(packet, way, count=200):
     """More than fits a datagram: cut short with TC over UDP, whole over TCP."""
     if way == "udp":
         return [(0, messages.reply(packet, tc=1))]
     name = dnslib.DNSRecord.parse(packet).q.qname
-    zone = [f"{name} {SECONDS} A 198.18.{n // 250}.{n % 250}" for n in range(200)]
+    zone = [f"{name} {SECONDS} A 198.18.{n // 250}.{n % 250}" for n in range(count)]
     return [(0, messages.reply(packet, *zone))]
+
+
+def endless(packet, way):
+    """More than anybody means to be looked up."""
+    return long_answer(packet, way, 3_000)
 
 
 def without_edns(packet, way):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from blockd import names
 from blockd.policy.reader import Verdict
-from blockd.resolver import answers, wire
+from blockd.resolver import answers, extended, wire
 from blockd.resolver.answers import Answers
 from blockd.resolver.wire import parse_query
 from blockd.terms import Action, Basis
@@ -122,12 +122,12 @@ def test_the_text_says_on_whose_word_as_well_as_it_can(fields, text):
 
 @given(st.text(max_size=200))
 def test_a_long_text_is_cut_between_characters(text):
-    option = answers.extended_error(15, text)
+    option = extended.error(15, text)
     assert int.from_bytes(option[2:4], "big") == len(option) - 4
     said = option[6:].decode()
     assert text.startswith(said)
-    assert len(option) - 6 <= answers.TEXT_OCTETS
-    assert said == text or len(option) - 6 > answers.TEXT_OCTETS - 4
+    assert len(option) - 6 <= extended.TEXT_OCTETS
+    assert said == text or len(option) - 6 > extended.TEXT_OCTETS - 4
 
 
 def test_the_soa_tells_the_ttl_and_the_generation():
@@ -227,7 +227,7 @@ def test_space_is_taken_from_the_error_first_and_then_the_client_is_sent_to_tcp(
 
 
 CLIENT, SERVER = b"12345678", bytes(range(16))
-SHORT = answers.extended_error(22, "x")
+SHORT = extended.error(22, "x")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_errors_lose_their_texts_then_all_but_the_first_go_and_at_last_that_one(
     asked = parse_query(query(LISTED))
     counts = b"\0\1\0\0" if body else bytes(4)
     bare = answers.assemble(asked, rcode, counts, body, b"", 512)
-    options = b"".join(answers.extended_error(*each) for each in TEXTS)
+    options = b"".join(extended.error(*each) for each in TEXTS)
     sent = answers.assemble(asked, rcode, counts, body, options, len(bare) + room)
     answer = read(sent)
     assert errors(answer) == said
@@ -292,7 +292,7 @@ def test_whatever_is_put_together_fits_and_is_whole(
     counts, edns, cookie, told, limit, flags, rcode
 ):
     asked = parse_query(query(edns=edns, options=[(10, CLIENT)] if cookie else []))
-    options = b"".join(answers.extended_error(*each) for each in told)
+    options = b"".join(extended.error(*each) for each in told)
     body = sum(counts) * A_RECORD
     packed = b"".join(count.to_bytes(2, "big") for count in counts)
     sent = answers.assemble(asked, rcode, packed, body, options, limit, flags, SERVER)

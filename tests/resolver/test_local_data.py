@@ -10,7 +10,7 @@ import pytest
 
 from blockd import names
 from blockd.policy.reader import Verdict
-from blockd.resolver import answers, wire
+from blockd.resolver import answers, extended, wire
 from blockd.resolver.answers import Answers
 from blockd.resolver.local_data import NONE, LocalData
 from blockd.resolver.reply import parse_reply
@@ -79,7 +79,7 @@ def test_each_type_has_its_records_at_every_name_of_the_rule(name, qtype):
     assert [str(rrset.name) for rrset in message.answer] == [f"{name}."]
     assert [rrset.ttl for rrset in message.answer] == [60]
     assert message.authority == []
-    assert errors(message) == [answers.EDE_FORGED, answers.EDE_BLOCKED]
+    assert errors(message) == [extended.FORGED, extended.BLOCKED]
 
 
 @pytest.mark.parametrize("qtype", ["NS", "CAA", "SVCB", "TYPE65281", "CNAME"])
@@ -87,13 +87,13 @@ def test_other_types_are_denied_openly_with_an_soa(qtype):
     message = answered(query(qtype=qtype), rule(SOME))
     assert (message.rcode(), message.answer) == (dns.rcode.NOERROR, [])
     assert [str(rrset.name) for rrset in message.authority] == [f"{LISTED}."]
-    assert errors(message) == [answers.EDE_BLOCKED]
+    assert errors(message) == [extended.BLOCKED]
 
 
 def test_any_gets_one_small_record():
     message = answered(query(qtype="ANY"), rule(SOME))
     assert data(message) == ['HINFO "RFC8482" ""']
-    assert errors(message) == [answers.EDE_FORGED, answers.EDE_BLOCKED]
+    assert errors(message) == [extended.FORGED, extended.BLOCKED]
     assert answered(query(qtype="ANY"), rule(())).answer == []
 
 
@@ -102,7 +102,7 @@ def test_a_cname_answers_every_question(qtype):
     message = answered(query(qtype=qtype), rule(GARDEN, ttl=5, basis=Basis.ORDER))
     assert data(message) == ["CNAME garden.example."]
     assert message.answer[0].ttl == 5
-    assert errors(message) == [answers.EDE_FORGED, answers.EDE_CENSORED]
+    assert errors(message) == [extended.FORGED, extended.CENSORED]
 
 
 def test_a_rule_whose_records_cannot_be_read_blocks_all_the_same():
@@ -178,21 +178,21 @@ def test_a_garden_is_answered_whole_and_openly():
         assert data(message) == ["A 198.18.0.80", "CNAME garden.example.", 'TXT "x"']
         assert [rrset.ttl for rrset in message.answer] == [ttl, 5, 5]
         assert str(message.answer[0].name) == f"www.{LISTED}."
-        assert errors(message) == [answers.EDE_FORGED, answers.EDE_BLOCKED]
+        assert errors(message) == [extended.FORGED, extended.BLOCKED]
         assert message.flags & (dns.flags.AA | dns.flags.AD | dns.flags.TC) == 0
 
 
 def test_a_garden_that_cannot_be_reached_is_still_no_way_to_the_listed_name():
     message = spliced(query(), rule(GARDEN), None)
     assert (message.rcode(), data(message)) == (0, ["CNAME garden.example."])
-    blocked = [answers.EDE_FORGED, answers.EDE_BLOCKED]
-    assert errors(message) == [*blocked, answers.EDE_NO_REACHABLE]
+    blocked = [extended.FORGED, extended.BLOCKED]
+    assert errors(message) == [*blocked, extended.NO_REACHABLE]
     failed = upstream(rcode=dns.rcode.SERVFAIL).changed(
-        options=answers.extended_error(answers.EDE_NETWORK, "why")
+        options=extended.error(extended.NETWORK, "why")
     )
     message = spliced(query(), rule(GARDEN), failed)
     assert (message.rcode(), data(message)) == (0, ["CNAME garden.example."])
-    assert errors(message) == [*blocked, answers.EDE_NETWORK]
+    assert errors(message) == [*blocked, extended.NETWORK]
 
 
 def test_a_garden_that_does_not_fit_is_had_over_tcp():

@@ -219,6 +219,16 @@ def test_malformed_replies(records_sent, counts, part):
         parse_reply(raw(QUESTION, *records_sent, flags=0x8180, counts=counts), END)
 
 
+@pytest.mark.parametrize("counts", [(1, 501, 0, 0), (1, 0, 501, 0), (1, 499, 1, 1)])
+def test_more_records_than_are_looked_at_are_a_failure_that_says_so(counts):
+    found = parse_reply(raw(QUESTION, *[A] * 501, flags=0x8180, counts=counts), END)
+    assert (found.rcode, found.body, found.lifetime) == (wire.SERVFAIL, b"", 0)
+    assert found.options[4:] == b"\0\0an answer of 501 records, more than 500"
+    whole = parse_reply(raw(QUESTION, *[A] * 500, flags=0x8180, counts=(1, 500, 0, 0)), END)
+    assert whole.rcode == wire.NOERROR
+    assert len(whole.ttls_at) == 500
+
+
 def test_octets_behind_the_records_are_left_out():
     packet = raw(QUESTION, A, flags=0x8180, counts=(1, 1, 0, 0))
     assert fields(parse_reply(packet + b"junk", END)) == fields(parse_reply(packet, END))

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from blockd import names
 from blockd.config import ResolverSection
-from blockd.resolver import shapes, wire
-from blockd.resolver.answers import assemble, extended_error
+from blockd.resolver import extended, shapes, wire
+from blockd.resolver.answers import assemble
 from blockd.resolver.counters import Count
 from blockd.resolver.engine import Engine
 from blockd.resolver.reply import Answer
@@ -109,7 +109,7 @@ def test_what_is_special_teaches_nothing(packet):
 
 ASKED = parse_query(query("www.listed.example", options=[(10, CLIENT)]))
 SOA = POINTERS[4] + b"\0\6\0\1\0\0\0\x3c\0\0"
-EDE = extended_error(16, "p001: Notice 7")
+EDE = extended.error(16, "p001: Notice 7")
 
 
 @pytest.mark.parametrize("with_cookie", [True, False])
