@@ -183,10 +183,19 @@ class _Decided:
         """Return what is left of entries: the same list where that is all of them."""
         if not self._itself and not self._below:
             return listed
-        itself, below = self._itself.get, self._below.get
+        itself, below = self._itself, self._below
         rests: dict[int, NameEntry | None] = {}
         for place, entry in enumerate(listed):
-            rest, earlier = name_left(entry, itself, below)
+            wire = entry[0]
+            if wire not in itself and wire not in below:
+                # In place, for nearly all of a million entries end here.
+                at = 1 + wire[0] if wire else 0
+                end = len(wire)
+                while at < end and wire[at:] not in below:
+                    at += 1 + wire[at]
+                if at >= end:
+                    continue
+            rest, earlier = name_left(entry, itself.get, below.get)
             if earlier is not None:
                 losses.append(Loss(entry, earlier))
                 rests[place] = rest
