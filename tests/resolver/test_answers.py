@@ -120,16 +120,6 @@ def test_the_text_says_on_whose_word_as_well_as_it_can(fields, text):
     assert errors(read(sinkhole(query(LISTED), rule(**fields)))) == [(15, text)]
 
 
-@given(st.text(max_size=200))
-def test_a_long_text_is_cut_between_characters(text):
-    option = extended.error(15, text)
-    assert int.from_bytes(option[2:4], "big") == len(option) - 4
-    said = option[6:].decode()
-    assert text.startswith(said)
-    assert len(option) - 6 <= extended.TEXT_OCTETS
-    assert said == text or len(option) - 6 > extended.TEXT_OCTETS - 4
-
-
 def test_the_soa_tells_the_ttl_and_the_generation():
     for given_rule, ttl in ((rule(), 60), (rule(ttl=5), 5), (rule(ttl=0), 0)):
         (soa,) = read(sinkhole(query(LISTED), given_rule)).authority
