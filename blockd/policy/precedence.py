@@ -37,7 +37,12 @@ class Reach:
     """How far a change of some names reaches."""
 
     def __init__(
-        self, table: Table, by_number: Sequence[Rule], standing: Standing, zoned: Collection[str]
+        self,
+        table: Table,
+        by_number: Sequence[Rule],
+        standing: Standing,
+        zoned: Collection[str],
+        patched: AbstractSet[bytes],
     ) -> None:
         """Look into a generation.
 
@@ -46,11 +51,14 @@ class Reach:
             by_number: its rules.
             standing: what stays of it.
             zoned: the sources that are zones, or were.
+            patched: the names in lines of zones that are others now: of a line that has gone
+                nothing may be left that stays.
         """
         self.standing = standing
         self._table = table
         self._by_number = by_number
         self._zoned = zoned
+        self._patched = patched
 
     def beyond(self, changed: Mapping[bytes, Sequence[NameEntry]]) -> set[bytes]:
         """Return other names that a zone may give or take: those below, where zones differ.
@@ -64,6 +72,7 @@ class Reach:
             for name, entries in changed.items()
             if any(entry.rule.source in self._zoned for entry in (*entries, *before(name)))
         }
+        roots |= self._patched
         found = {*self._decided_below(roots)}
         # A zone's entry may be one of several there, and not the one that decides.
         found.update(_below(self.standing.rivals, roots), _below(self.standing.lost, roots))

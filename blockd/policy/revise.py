@@ -22,7 +22,7 @@ from blockd.policy.precedence import Reach, Settled, settle
 from blockd.policy.reader import Policy
 from blockd.policy.relined import GONE
 from blockd.policy.revised import Revised
-from blockd.policy.standing import Standing, Unlike
+from blockd.policy.standing import Standing, Unlike, by_name
 from blockd.policy.table import Table
 from blockd.prefixes import Prefix
 from blockd.watchlist import alone, conflicts
@@ -157,7 +157,7 @@ def _revised(
     """
     policy, patches = last.policy, last.patches
     moved = _moved(patches, by_number)
-    rivals, lost = _relined(last.rivals, patches), _relined(_by_name(last.lost), patches)
+    rivals, lost = _relined(last.rivals, patches), _relined(by_name(last.lost), patches)
     table = policy.table(tables[0], moved)
     patched = {id(patch.rule) for patch in patches}
     standing = Standing(table, by_number, rivals.names, lost.names, staying, patched)
@@ -185,7 +185,8 @@ def _revised(
     if len(orders) > 1 or last.lost != Lost():
         prefix_entries += [e for es in lost.prefixes.values() for e in es if id(e.rule) in staying]
         zoned = {*orders, *last.was_zone}
-        reach = Reach(policy.table(tables[0]), by_number, standing, zoned)
+        others = {n for patch in patches if patch.rule.source in zoned for n in patch.touched}
+        reach = Reach(policy.table(tables[0]), by_number, standing, zoned, others)
         settled = settle(orders, reach, entries, prefix_entries)
     entries = settled.names
     changes: dict[bytes, NameEntry | Slots | None] = {}
@@ -270,16 +271,6 @@ def _scan(
                     excepted.add(name)
     del uses[layout.NONE]
     return reached, excepted, uses, size
-
-
-def _by_name(lost: Lost) -> Rivals:
-    names: dict[bytes, list[NameEntry]] = {}
-    prefixes: dict[Prefix, list[PrefixEntry]] = {}
-    for entry in lost.names:
-        names.setdefault(entry.name, []).append(entry)
-    for covering in lost.prefixes:
-        prefixes.setdefault(covering.prefix, []).append(covering)
-    return Rivals(names, prefixes)
 
 
 def _covered(

@@ -9,7 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from blockd.policy import rows
 from blockd.policy.relined import GONE
 from blockd.policy.table import Table
-from blockd.watchlist.model import NameEntry, Rule
+from blockd.prefixes import Prefix
+from blockd.watchlist.compile import Rivals
+from blockd.watchlist.model import NameEntry, PrefixEntry, Rule
+from blockd.watchlist.zones import Lost
 
 
 class Unlike(Exception):  # noqa: N818 - never seen outside
@@ -75,3 +78,14 @@ class Standing:
             if id(entry.rule) in self._staying
             and (entry.line != GONE or id(entry.rule) not in self._patched)
         ]
+
+
+def by_name(lost: Lost) -> Rivals:
+    """Return the entries about which an earlier zone decides, by what they list."""
+    names: dict[bytes, list[NameEntry]] = {}
+    prefixes: dict[Prefix, list[PrefixEntry]] = {}
+    for entry in lost.names:
+        names.setdefault(entry.name, []).append(entry)
+    for covering in lost.prefixes:
+        prefixes.setdefault(covering.prefix, []).append(covering)
+    return Rivals(names, prefixes)

@@ -266,7 +266,7 @@ def digest(path: Path, pause: float = 0.0) -> str:
     Args:
         path: of the file.
         pause: seconds for which the processor is left to others after each half megabyte, for a
-            thread beside one that answers queries: their share of a core would be the same.
+            thread beside one that answers queries: without it both get the same share of a core.
     """
     found = hashlib.sha256()
     room = memoryview(bytearray(_SLICE))

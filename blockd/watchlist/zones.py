@@ -155,7 +155,7 @@ def warning(first: Loss, count: int) -> Issue:
 
 def _of(entries: list[_Entry], in_force: Collection[int]) -> list[_Entry]:
     """Return the entries whose rules count: the same list where all do."""
-    if {id(entry.rule) for entry in entries} <= set(in_force):
+    if all(each in in_force for each in {id(entry.rule) for entry in entries}):
         return entries
     return [entry for entry in entries if id(entry.rule) in in_force]
 

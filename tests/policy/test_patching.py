@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from blockd.config import Config, GuardSection, ListSection, NeverItem, Share, SourceSection
 from blockd.policy.patching import Patcher
 from blockd.policy.store import Store
-from blockd.watchlist import examine
 from tests.policy.test_unchanged import outcome_of
+
+pytestmark = pytest.mark.usefixtures("suffixes_are_read_once")
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALL = Share(percent=100)
@@ -99,14 +100,6 @@ TABLES = [
     "[[allow]]\nreason = 'x'\ndomains = ['b.a.example']\nprefixes = ['198.18.1.2']\n",
     "[[allow]]\nreason = 'y'\ndomains = ['*.a.example', 'n.never.example']\n",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _suffixes_are_read_once():
-    suffixes = examine.public_suffixes()
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setattr(examine, "public_suffixes", lambda: suffixes)
-        yield
 
 
 def lines_of(name):

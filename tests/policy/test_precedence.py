@@ -12,23 +12,17 @@ from blockd import names
 from blockd.config import Config, GuardSection, ListSection, Share, SourceSection
 from blockd.policy import commit
 from blockd.policy.store import Store
-from blockd.watchlist import examine
 from tests.policy.test_unchanged import outcome_of
+
+pytestmark = pytest.mark.usefixtures("suffixes_are_read_once")
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALL = Share(percent=100)
 GUARD = GuardSection(budget=ALL, max_added=Share(number=1000), max_removed=Share(number=1000))
-TOP = "$TTL 60\n@ SOA a. b. {} 2 3 4 5\n@ NS a.\nkeep-{}.example CNAME .\n"
+TOP = "$TTL 60\n@ SOA a. b. {} 2 3 4 5\n@ NS a.\nkeep-{}.example CNAME .\n" + "; the same\n" * 4
+"""Enough lines between the serial and the names for a patch."""
 ZONES = ("one.rpz", "three.rpz", "two.rpz")  # not in the order of their names below
 ORDER = ("one.rpz", "two.rpz", "three.rpz")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _suffixes_are_read_once():
-    suffixes = examine.public_suffixes()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examine, "public_suffixes", lambda: suffixes)
-        yield
 
 
 class Gateway:
@@ -97,6 +91,18 @@ CHANGES = {
         {"one": BOTH, "two": ["ex.example CNAME ."]}, {"one": []}, "ex.example", "two",
     ),
     "addresses": ({"one": [WIDE], "two": [ADDRESS]}, {"one": []}, "keep-tw.example", "two"),
+    "half of what a list without an order has too": (
+        {"one": [BELOW], "two": ["b.x.example CNAME ."], "plain": ["x.example"]},
+        {"one": []}, "b.x.example", "two",
+    ),
+    "the whole of it, above an exception": (
+        {"one": BOTH, "two": ["c.b.x.example CNAME rpz-passthru."], "plain": ["x.example"]},
+        {"one": []}, "c.b.x.example", "two",
+    ),
+    "half of it in two zones at once": (
+        {"one": [X], "two": BOTH, "three": ["b.x.example CNAME ."]},
+        {"one": [], "two": []}, "b.x.example", "three",
+    ),
     "octets that look like a shorter name": (
         {"two": ["a\\001x\\007example.example CNAME ."]}, {"one": ["x.example.example CNAME ."]},
         "keep-tw.example", "two",
@@ -141,7 +147,10 @@ NAMES = ["x.example", "e.x.example", "d.e.x.example", "y.example", "ex.example",
 ACTIONS = [".", "*.", "rpz-drop.", "rpz-passthru."]
 LINES = [f"{w}{name} CNAME {a}" for name in NAMES for w in ("", "*.") for a in ACTIONS]
 LINES += [ADDRESS, WIDE, "32.1.1.18.198.rpz-ip CNAME rpz-passthru.", "y.example A 198.18.0.1"]
-_zone = st.tuples(st.sampled_from(ZONES), st.lists(st.sampled_from(LINES), max_size=6))
+ALIKE = [line for line in LINES if line.endswith("CNAME .")]
+"""Of a zone with one action a few lines are read by themselves."""
+_lines = st.lists(st.sampled_from(LINES), max_size=6) | st.lists(st.sampled_from(ALIKE), max_size=6)
+_zone = st.tuples(st.sampled_from(ZONES), _lines)
 _plain = st.tuples(st.just("plain.txt"), st.lists(st.sampled_from(NAMES), max_size=3))
 _steps = st.lists(
     st.tuples(

@@ -20,6 +20,8 @@ from blockd.policy.store import Store
 from blockd.watchlist import examine
 from tests.policy.test_revise import dumped
 
+pytestmark = pytest.mark.usefixtures("suffixes_are_read_once")
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 ALL = Share(percent=100)
@@ -27,14 +29,6 @@ ROOMY = GuardSection(
     budget=ALL, max_added=Share(number=1000), max_removed=Share(number=1000),
     never=(NeverItem.parse("n.never.example"),),
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _suffixes_are_read_once():
-    suffixes = examine.public_suffixes()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examine, "public_suffixes", lambda: suffixes)
-        yield
 
 
 NAMES = ["a.example", "b.a.example", "c.b.a.example", "d.example", "never.example", "com"]

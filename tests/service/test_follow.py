@@ -11,7 +11,7 @@ from blockd.config import Config, ListSection
 from blockd.errors import NoPolicyError, StoreError
 from blockd.policy import publish
 from blockd.policy.store import Store
-from blockd.service.follow import RETRY, Follower
+from blockd.service.follow import PAUSE, RETRY, Follower
 from tests.lists import platform
 
 DEADLINE = 20
@@ -171,7 +171,8 @@ def test_what_could_not_be_opened_is_tried_again_after_a_pause_and_told_once(
 ):
     tried = []
 
-    def failing(_store, number, _pause):
+    def failing(_store, number, pause):
+        assert pause == PAUSE  # queries are answered beside it
         tried.append(number)
         raise StoreError("Too many open files")
 
