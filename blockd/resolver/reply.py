@@ -8,8 +8,6 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-import dnslib
-
 from blockd.errors import FormError
 from blockd.resolver import extended, wire
 
@@ -114,7 +112,8 @@ def parse_reply(packet: bytes, question_end: int) -> Answer:
         A failure in place of an answer that has more records than are looked at.
 
     Raises:
-        FormError: records do not parse. Bytes behind them are left out of the answer.
+        FormError: records do not parse. Bytes behind them are left out of the answer, as are
+            records behind OPT: names in these may point behind it, and nobody asked for them.
     """
     total = sum(wire.HEADER.unpack_from(packet)[3:])
     if total > MOST_RECORDS:
@@ -143,9 +142,10 @@ def _parsed(packet: bytes, question_end: int) -> Answer:
                     raise FormError("OPT twice, or out of place (RFC 6891 6.1.1)")
                 upper = ttl >> 24
                 opt_start, opt_end = start, at + 10 + length
+                additional = number - answers - authorities
                 if length:
                     options = _errors(packet[at + 10 : opt_end])
-            else:
+            elif not opt_end:
                 if ttl > LONGEST:
                     ttl = LONGEST if ttl <= 0x7FFFFFFF else 0  # RFC 2181 8
                     clamped.append((at + 4 - question_end, ttl))
@@ -163,14 +163,10 @@ def _parsed(packet: bytes, question_end: int) -> Answer:
     if at > len(packet):
         raise FormError("the reply ends within a record's data")
     rcode = flags & 0xF | upper << 4
-    if opt_end and opt_end != at:
-        again = _parsed(_without_opt(packet), question_end)
-        lifetime = 0 if upper else again.lifetime
-        return again.changed(rcode=rcode, options=options, lifetime=lifetime)
     body = packet[question_end : opt_start if opt_end else at]
     if clamped:
         body = _stamped(body, clamped)
-    counts = struct.pack("!HHH", answers, authorities, additional - (1 if opt_end else 0))
+    counts = struct.pack("!HHH", answers, authorities, additional)
     lifetime = 0
     if rcode in (wire.NOERROR, wire.NXDOMAIN) and not flags & wire.TC:
         lifetime = least
@@ -202,13 +198,3 @@ def _errors(rdata: bytes) -> bytes:
             found += rdata[at:end]
         at = end
     return found if len(found) <= _MOST_OPTIONS else b""
-
-
-def _without_opt(packet: bytes) -> bytes:
-    """Take an OPT out of the middle: later names may point behind it, so all is packed anew."""
-    try:
-        message = dnslib.DNSRecord.parse(packet)
-        message.ar = [record for record in message.ar if record.rtype != wire.OPT]
-        return bytes(message.pack())
-    except Exception as error:  # noqa: BLE001 - dnslib's parser raises whatever the bytes provoke
-        raise FormError(f"the reply does not parse: {error}") from None

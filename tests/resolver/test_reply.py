@@ -120,7 +120,7 @@ def test_wherever_it_stands(place):
     packet = raw(QUESTION, A, *[A, extended][:: 1 - 2 * place], flags=0x8180, counts=(1, 1, 0, 2))
     answer = parse_reply(packet, END)
     assert (answer.rcode, answer.lifetime, answer.failed) == (16, 0, True)
-    assert answer.counts == b"\0\1\0\0\0\1"
+    assert answer.counts == (b"\0\1\0\0\0\1", b"\0\1\0\0\0\0")[place]
 
 
 def option(code, content):
@@ -152,13 +152,9 @@ def test_extended_errors_are_passed_on_and_nothing_else_of_opt(rdata, options, l
     opt = b"\0" + wire.RECORD.pack(wire.OPT, 1232, 0, len(rdata)) + rdata
     others = [A, opt] if last else [opt, A]
     packet = raw(QUESTION, A, *others, flags=0x8180, counts=(1, 1, 0, 2))
-    if b"cut off" in rdata and not last:
-        with pytest.raises(FormError):  # it is packed anew, and so must be whole
-            parse_reply(packet, END)
-        return
     answer = parse_reply(packet, END)
     assert answer.options == options
-    assert answer.body == A + A
+    assert answer.body == (A + A if last else A)
 
 
 def test_what_says_nothing_of_the_name_is_a_failure():
@@ -182,7 +178,7 @@ def test_stale_records_have_one_ttl_and_are_the_same_otherwise():
 
 
 @pytest.mark.parametrize("place", range(4))
-def test_opt_may_stand_anywhere_among_the_additional_records(place):
+def test_opt_may_stand_anywhere_and_what_stands_behind_it_is_left_out(place):
     message = dnslib.DNSRecord.parse(reply(QUERY, "www.example 60 A 198.18.0.9", edns=False))
     extra = (
         "ns.example 60 A 198.18.0.1\nns.example 60 AAAA 2001:db8::1\nb.ns.example 9 A 198.18.0.2"
@@ -191,12 +187,15 @@ def test_opt_may_stand_anywhere_among_the_additional_records(place):
     message.ar.insert(place, dnslib.EDNS0(udp_len=1232))
     answer = parse_reply(bytes(message.pack()), END)
     kept = read(whole(answer))
-    assert answer.counts == b"\0\1\0\0\0\3"
+    assert answer.counts == b"\0\1\0\0\0" + bytes([place])
     assert records(kept.answer) == ["www.example. A 198.18.0.9"]
-    assert records(kept.additional) == [
-        "ns.example. A 198.18.0.1", "ns.example. AAAA 2001:db8::1", "b.ns.example. A 198.18.0.2",
-    ]  # fmt: skip
-    assert ttls(answer) == [60, 60, 60, 9]
+    beside = [
+        "ns.example. A 198.18.0.1",
+        "ns.example. AAAA 2001:db8::1",
+        "b.ns.example. A 198.18.0.2",
+    ]
+    assert records(kept.additional) == beside[:place]
+    assert ttls(answer) == [60, 60, 60, 9][: 1 + place]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +210,6 @@ def test_opt_may_stand_anywhere_among_the_additional_records(place):
         ([OPT, OPT], (1, 0, 0, 2), "OPT twice"),
         ([OPT], (1, 1, 0, 0), "out of place"),
         ([OPT, A[:-1] + b"\1", A[:-1]], (1, 0, 0, 3), "record's data"),
-        ([OPT, b"\xff\xff" + A[2:]], (1, 0, 0, 2), "does not parse"),
     ],
 )
 def test_malformed_replies(records_sent, counts, part):
