@@ -15,9 +15,10 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HOT = (
-    "access", "answers", "cache", "channels", "clients", "cookies", "counters", "engine",
-    "exchange", "extended", "forward", "health", "inflight", "judge", "local", "mmsg", "probing",
-    "question", "quick", "reply", "shapes", "shares", "udp", "upstreams", "wire",
+    "access", "answers", "cache", "channels", "clients", "cookies", "counters", "detour",
+    "engine", "exchange", "extended", "forward", "health", "inflight", "judge", "local", "mmsg",
+    "probing", "question", "quick", "reply", "shapes", "shares", "udp", "upstreams", "verdicts",
+    "wire",
 )  # fmt: skip
 """The modules of `blockd.resolver` that each query passes."""
 

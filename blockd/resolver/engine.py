@@ -15,13 +15,14 @@ from blockd.policy.reader import Policy, Verdict
 from blockd.resolver import answers, extended, wire
 from blockd.resolver.answers import Answers
 from blockd.resolver.cache import RETRY, Cache, Kept
-from blockd.resolver.counters import Count, Counters
-from blockd.resolver.judge import judge, listed_beside
+from blockd.resolver.counters import Counters
+from blockd.resolver.detour import Detour
 from blockd.resolver.local import Local
 from blockd.resolver.quick import Quick, Reply
 from blockd.resolver.reply import Answer
+from blockd.resolver.verdicts import Verdicts
 from blockd.resolver.wire import Query
-from blockd.terms import Action, Denied
+from blockd.terms import Denied
 
 __all__ = ["TCP_LIMIT", "Detour", "Engine", "Reply", "limit", "zones"]
 
@@ -46,28 +47,6 @@ _LONGEST_SUBNET: Final = 20
 """Octets of a client-subnet option: family, two lengths, an IPv6 address (RFC 7871 6)."""
 
 
-class Detour(Query):
-    """A question that we ask for a client's: for the name that a rule sends to instead."""
-
-    __slots__ = ("epoch", "instead_of", "verdict")
-
-    def __init__(self, query: Query, target: bytes, verdict: Verdict, epoch: int) -> None:
-        """Ask for the target what the query asks for a name that is listed, or leads there.
-
-        Args:
-            query: the client's.
-            target: a name in canonical wire form.
-            verdict: what the policy says of the query, or of what its name leads to.
-            epoch: that of the policy.
-        """
-        question = target + b"\0" + query.question[-4:]
-        key = target + query.key[len(query.name) :]
-        super().__init__(query.id, query.flags, question, target, query.edns, key)
-        self.instead_of = query
-        self.verdict = verdict
-        self.epoch = epoch
-
-
 class Engine:
     """One resolver's state: policy, cache, counters, and finished replies of this second."""
 
@@ -90,7 +69,7 @@ class Engine:
     def _use(self, policy: Policy | None) -> None:
         self.policy = policy
         self._epoch += 1
-        self._judged: tuple[Answer | None, Policy | None, Verdict | None] = (None, None, None)
+        self._verdicts = Verdicts(policy, self._settings, self._epoch)
         self._answers = Answers(
             self._settings.action, self._settings.ttl, policy.number if policy is not None else 0
         )
@@ -170,8 +149,8 @@ class Engine:
         if self._settings.client_subnet and query.edns is not None and query.edns.subnet:
             # RFC 7871 7.3: what is said to one network is not for the others.
             query.key += query.edns.subnet
-        verdict = self.policy.match(query.name) if self.policy is not None else None
-        if verdict is not None and self._blocks(verdict, tcp=tcp):
+        verdict = self._verdicts.of(query.name)
+        if verdict is not None and self._verdicts.blocks(verdict, tcp=tcp):
             return self._block(query, verdict, now, cookie, tcp=tcp)
         query.judged = self._epoch
         query.excepted = verdict is not None and verdict.rule.allow
@@ -203,12 +182,12 @@ class Engine:
         asked = Detour(query, target, verdict, self._epoch)
         kept = self.cache.get(asked.key, now)
         if kept is not None:
-            found = self._hidden_in(asked, kept)
+            found = self._verdicts.hidden_in(asked, kept)
             age = int(now - kept.since)
             return self._splice(asked, verdict, kept.answer, found, age, cookie, tcp=tcp)
         stale = self.cache.stale(asked.key, now)
         if stale is not None and now < stale.retry_at:
-            found = self._hidden_in(asked, stale)
+            found = self._verdicts.hidden_in(asked, stale)
             return self._splice(
                 asked, verdict, _past_its_time(stale), found, 0, cookie, tcp=tcp
             )  # fmt: skip
@@ -219,32 +198,13 @@ class Engine:
         age: int, cookie: bytes, *, tcp: bool,
     ) -> Reply:  # fmt: skip
         query = asked.instead_of
-        withheld = self._is_listed_too(asked, verdict, hidden, tcp=tcp)
+        withheld = self._verdicts.withholds(asked.name, verdict, hidden, tcp=tcp)
         message = answers.spliced(
             query, verdict.rule, target, self._settings.ttl, limit(query, tcp=tcp), age, cookie,
             withheld=withheld,
         )  # fmt: skip
         platform = self.counters.platform(verdict.rule.id)
         return Reply(message, self.counters["sinkholed"], platform)
-
-    def _is_listed_too(
-        self, asked: Detour, verdict: Verdict, hidden: Verdict | None, *, tcp: bool
-    ) -> bool:
-        """Tell whether a rule blocks what another one sends to: no list is a way around another.
-
-        Args:
-            asked: the question for the name that is sent to.
-            verdict: what sends there. A name may be its own garden, and its rule is no objection.
-            hidden: what is said of the answer.
-            tcp: how the query came.
-        """
-        found = self.policy.match(asked.name) if self.policy is not None else None
-        if found is not None and found.rule.allow:
-            return False  # which covers what the name leads to
-        return any(
-            each is not None and each.rule != verdict.rule and self._blocks(each, tcp=tcp)
-            for each in (found, hidden)
-        )
 
     def _finish_garden(
         self, asked: Detour, answer: Answer | None, now: float, cookie: bytes, *, tcp: bool
@@ -256,8 +216,8 @@ class Engine:
         query = asked.instead_of
         verdict = asked.verdict
         if asked.epoch != self._epoch:
-            found = self.policy.match(query.name) if self.policy is not None else None
-            if found is None or not self._blocks(found, tcp=tcp):
+            found = self._verdicts.of(query.name)
+            if found is None or not self._verdicts.blocks(found, tcp=tcp):
                 # Not listed, or unlisted meanwhile: what it leads to is judged anew.
                 query.judged = self._epoch
                 query.excepted = found is not None and found.rule.allow
@@ -269,10 +229,10 @@ class Engine:
         if answer is None or answer.failed:
             stale = self.cache.stale(asked.key, now)
             if stale is not None:
-                hidden = self._hidden_in(asked, stale)
+                hidden = self._verdicts.hidden_in(asked, stale)
                 answer = _past_its_time(stale)
         else:
-            hidden = self._hidden(asked, answer)
+            hidden = self._verdicts.hidden(asked, answer)
         return self._splice(asked, verdict, answer, hidden, 0, cookie, tcp=tcp)
 
     def _serve(self, query: Query, now: float, cookie: bytes, *, tcp: bool) -> Reply | Query:
@@ -293,14 +253,18 @@ class Engine:
                 message = answers.error(query, wire.REFUSED, limit(query, tcp=tcp), cookie=cookie)
                 return Reply(message, self.counters["refused"])
             stale = self.cache.stale(query.key, now)
-            if stale is not None and now < stale.retry_at and not self._drops(query, stale):
+            if (
+                stale is not None
+                and now < stale.retry_at
+                and not self._verdicts.drops(query, stale)
+            ):
                 return self._stale(query, stale, now, cookie, tcp=tcp) or query
             return query
         if not query.excepted and kept.judged != self._epoch:
-            hidden = self._hidden_in(query, kept)
-            if hidden is not None and self._blocks(hidden, tcp=tcp):
+            hidden = self._verdicts.hidden_in(query, kept)
+            if hidden is not None and self._verdicts.blocks(hidden, tcp=tcp):
                 found = None
-                if not self._drops(query, kept):
+                if not self._verdicts.drops(query, kept):
                     found = self._block(query, hidden, now, cookie, tcp=tcp)
                 return found or query
             if hidden is None:
@@ -336,7 +300,7 @@ class Engine:
             return self._finish_garden(query, answer, now, cookie, tcp=tcp)
         if query.judged != self._epoch and self.policy is not None:
             verdict = self.policy.match(query.name)
-            if verdict is not None and self._blocks(verdict, tcp=tcp):
+            if verdict is not None and self._verdicts.blocks(verdict, tcp=tcp):
                 return self._block(query, verdict, now, cookie, tcp=tcp)
             query.judged = self._epoch
             query.excepted = verdict is not None and verdict.rule.allow
@@ -351,8 +315,8 @@ class Engine:
             )
             return Reply(message, self.counters["failed"])
         if not query.excepted:
-            hidden = self._hidden(query, answer)
-            if hidden is not None and self._blocks(hidden, tcp=tcp):
+            hidden = self._verdicts.hidden(query, answer)
+            if hidden is not None and self._verdicts.blocks(hidden, tcp=tcp):
                 return self._block(query, hidden, now, cookie, tcp=tcp)
         outcome = "failed" if answer.failed else "forwarded"
         return self._relay(query, answer, answer.body, outcome, cookie, tcp=tcp)
@@ -370,7 +334,7 @@ class Engine:
             return
         if kept.answer is not answer:
             kept.retry_at = now + RETRY  # a failure: what was kept before goes on, stale
-        elif self._hidden(query, answer) is None:
+        elif self._verdicts.hidden(query, answer) is None:
             kept.judged = self._epoch
 
     def refuse(self, packet: bytes, *, tcp: bool = False, cookie: bytes = b"") -> Reply | None:
@@ -416,52 +380,12 @@ class Engine:
         message = answers.error(query, rcode, limit(query, tcp=tcp), cookie=cookie)
         return Reply(message, cell)
 
-    def _blocks(self, verdict: Verdict, *, tcp: bool) -> bool:
-        """Tell whether a rule has a word against a query that came this way."""
-        if tcp and self._answers.action(verdict) is Action.TCP_ONLY:
-            return False
-        return not verdict.rule.allow
-
-    def _hidden(self, query: Query, answer: Answer) -> Verdict | None:
-        """Return the rule that blocks an answer for what it leads to, or contains."""
-        policy = self.policy
-        if policy is None:
-            return None
-        last = self._judged
-        if last[0] is answer and last[1] is policy:
-            return last[2]
-        settings = self._settings
-        found = judge(
-            answer, query, policy,
-            check_cname=settings.check_cname, check_addresses=settings.check_addresses,
-            default=settings.action,
-        )  # fmt: skip
-        self._judged = answer, policy, found
-        return found
-
-    def _hidden_in(self, query: Query, kept: Kept) -> Verdict | None:
-        """Return the same of what is kept, which is judged once: some answers are long."""
-        known = kept.blocked
-        if known is not None and known[0] == self._epoch:
-            return known[1]
-        if kept.judged == self._epoch:
-            return None
-        found = self._hidden(query, kept.answer)
-        if found is not None:
-            kept.blocked = (self._epoch, found)
-        return found
-
-    def _drops(self, query: Query, kept: Kept) -> bool:
-        """Tell whether what is kept is to be dropped: then `finish` is silent, and counts it."""
-        hidden = None if query.excepted else self._hidden_in(query, kept)
-        return hidden is not None and self._answers.action(hidden) is Action.DROP
-
     def _stale(
         self, query: Query, kept: Kept, now: float, cookie: bytes, *, tcp: bool
     ) -> Reply | Query | None:
         """Return what is kept past its time, or what the policy says of it by now."""
-        hidden = None if query.excepted else self._hidden_in(query, kept)
-        if hidden is not None and self._blocks(hidden, tcp=tcp):
+        hidden = None if query.excepted else self._verdicts.hidden_in(query, kept)
+        if hidden is not None and self._verdicts.blocks(hidden, tcp=tcp):
             return self._block(query, hidden, now, cookie, tcp=tcp)
         answer = _past_its_time(kept)
         return self._relay(query, answer, answer.body, "stale", cookie, tcp=tcp)
@@ -476,32 +400,17 @@ class Engine:
         if rcode > 0xF and query.edns is None:
             rcode = wire.SERVFAIL  # what only OPT could say
         counts = answer.counts
-        if counts[4:] != _NO_MORE and self.policy is not None and not query.excepted:
-            begin = listed_beside(
-                answer, query, self.policy, check_addresses=self._settings.check_addresses
-            )
+        if counts[4:] != _NO_MORE:
+            begin = self._verdicts.beside(query, answer)
             if begin >= 0:
                 counts, body = counts[:4] + _NO_MORE, body[:begin]
         message = answers.assemble(
             query, rcode, counts, body, answer.options, limit(query, tcp=tcp), flags, cookie
         )
-        return Reply(message, self.counters[outcome], self._shadowed(query, answer))
-
-    def _shadowed(self, query: Query, answer: Answer) -> Count | None:
-        """Return the counter of what would have blocked this if it were enforced; mostly None.
-
-        A finished reply keeps it, so that the quick way counts it without asking again.
-        """
-        shadow = self.policy.shadow if self.policy is not None else None
-        if shadow is None or query.excepted:
-            return None
-        settings = self._settings
-        would = shadow.match(query.name) or judge(
-            answer, query, shadow,
-            check_cname=settings.check_cname, check_addresses=settings.check_addresses,
-            default=settings.action, exceptions=self.policy,
-        )  # fmt: skip
-        return None if would is None else self.counters.shadow(would.rule.id)
+        # A finished reply keeps the counter, so that the quick way counts it without asking again.
+        would = self._verdicts.shadowed(query, answer)
+        shadow = None if would is None else self.counters.shadow(would.rule.id)
+        return Reply(message, self.counters[outcome], shadow)
 
 
 def limit(query: Query, *, tcp: bool) -> int:
