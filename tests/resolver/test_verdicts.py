@@ -6,7 +6,8 @@ import pytest
 
 from blockd import names
 from blockd.config import ResolverSection
-from blockd.resolver import verdicts, wire
+from blockd.policy.reader import Policy
+from blockd.resolver import wire
 from blockd.resolver.cache import Cache
 from blockd.resolver.reply import parse_reply
 from blockd.resolver.verdicts import Verdicts
@@ -71,21 +72,28 @@ def test_of_what_is_not_listed_nothing_is_said(said, name):
 
 def test_an_answer_is_judged_once_and_so_is_what_is_kept(said, monkeypatch):
     looked = []
-    judge = verdicts.judge
-    monkeypatch.setattr(verdicts, "judge", lambda *a, **b: looked.append(a[0]) or judge(*a, **b))
+    match = Policy.match
+    monkeypatch.setattr(Policy, "match", lambda *given: looked.append(given[1]) or match(*given))
+
+    def looks():
+        """Return the names looked up since the last time, and judge another answer."""
+        found = looked[:]
+        said.hidden(*leading_to("free.test"))
+        looked.clear()
+        return found
+
     asked, answer = leading_to("listed.test")
     assert said.hidden(asked, answer).rule.id == said.hidden(asked, answer).rule.id == "l"
-    assert looked == [answer]
+    once = looks()
+    assert once.count(names.parse("listed.test")) == 1
     kept = Cache(1_000_000, 0).put(asked.key, answer, 0.0)
-    said.hidden(*leading_to("free.test"))
-    looked.clear()
     assert said.hidden_in(asked, kept) == said.hidden_in(asked, kept) == kept.blocked[1]
-    assert looked == [answer]
+    assert looks() == once
+    assert said.hidden_in(asked, kept) == kept.blocked[1]
+    assert looks() == []
     kept.blocked = (said.epoch - 1, kept.blocked[1])  # of another policy, and of no account
-    said.hidden(*leading_to("free.test"))
-    looked.clear()
     assert said.hidden_in(asked, kept) is not None
-    assert looked == [answer]
+    assert looks() == once
 
 
 @pytest.mark.parametrize(
