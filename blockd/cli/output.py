@@ -35,6 +35,11 @@ def line(text: str = "") -> None:
     print(text)
 
 
+def flush() -> None:
+    """Have what was printed be seen before what a daemon says next, in a file or pipe too."""
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """Print a line for the person at the terminal, beside the result."""
     print(text, file=sys.stderr)

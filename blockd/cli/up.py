@@ -79,6 +79,7 @@ def _show_plan(given: Setting) -> None:
     output.table(("verb", "route", "note"), few)
     if len(rows) > len(few):
         output.line(f"and {len(rows) - len(few):,} more; `blockd route --plan` shows all")
+    output.flush()
 
 
 def _withdraw(given: Setting) -> None:

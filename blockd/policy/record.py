@@ -81,6 +81,11 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     previous: str = ""
     """SHA-256 of the previous record's file; empty for the first."""
 
+    @property
+    def next_expiry(self) -> date | None:
+        """The last day of what leaves next, in force until its end; None: nothing leaves."""
+        return self.expiries[0].last_day if self.expiries else None
+
     def limits(self) -> GuardSection:
         """Return the limits under which the sources were accepted."""
         return GuardSection(shortest_v4=self.shortest_v4, shortest_v6=self.shortest_v6)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from blockd import names
+from blockd.counting import counted
 from blockd.prefixes import Prefix
 from blockd.watchlist.model import (
     Issue,
@@ -148,7 +149,7 @@ def warning(first: Loss, count: int) -> Issue:
     else:
         text = ("*." if entry.scope is Scope.BELOW else "") + names.to_text(entry.name)
     origin = Origin(earlier.rule.source, earlier.line)
-    more = f" (and {count - 1} more entries)" if count > 1 else ""
+    more = f" (and {counted(count - 1, 'more entry')})" if count > 1 else ""
     sentence = f"{text} is decided by {origin}, in a zone before this one{more}"
     return Issue(Origin(entry.rule.source, entry.line), Severity.WARNING, sentence)
 

@@ -83,7 +83,7 @@ def test_what_is_in_force_is_told_whatever_runs(gateway):
     assert said["generation"] == ["generation", "1"]
     assert said["holds"][1:] == ["3", "names", "and", "3", "prefixes", "of", "2", "rules"]
     assert said["from"][1:] == [str(gateway.rules / "rules.toml")]
-    assert said["next"] == ["next", "expiry", "2100-01-01"]
+    assert said["next"] == ["next", "expiry", "end", "of", "2099-12-31"]
     assert said["state"][1:] == [str(gateway.state)]
 
 

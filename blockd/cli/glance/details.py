@@ -47,7 +47,8 @@ def _of_record(record: "Record", now: datetime) -> Iterator[Fact]:
     yield "in shadow", shadow if record.shadow else ""
     yield "from", ", ".join(source.path for source in record.sources)
     yield "held", held if record.held_inputs else ""
-    yield "next expiry", record.changes_on or ""
+    last_day = record.next_expiry
+    yield "next expiry", "" if last_day is None else f"end of {last_day}"
 
 
 def copy(note: "Note") -> str:

@@ -142,7 +142,7 @@ class _Document:
         action, given = found.get("action"), found.get("addresses")
         place = (*path, "addresses")
         if given and action is not Action.ADDRESS:
-            self._error(place, '`addresses` go with action = "address" alone; add it, or drop them')
+            self._error(place, '`addresses` want action = "address"; add it, or drop them')
         if given is None and action is Action.ADDRESS:
             sentence = 'action = "address" needs `addresses`; write what to answer'
             self._error((*path, "action"), f'{sentence}, as in addresses = ["198.18.0.80"]')

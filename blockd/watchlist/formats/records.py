@@ -34,7 +34,7 @@ def canonical(
     action, given = found.get("action"), found.get("records", ())
     place = (*path, "records")
     if given and action is not Action.RECORDS:
-        report(place, '`records` go with action = "records" alone; add it, or drop them')
+        report(place, '`records` want action = "records"; add it, or drop them')
     if "records" not in table and action is Action.RECORDS:
         sentence = 'action = "records" needs `records`; write what to answer'
         report((*path, "action"), f'{sentence}, as in records = ["CNAME garden.example"]')

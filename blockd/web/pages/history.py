@@ -60,7 +60,7 @@ def one(words: Words, record: Record, steps: Steps | None, problem: str = "") ->
             (words("why"), _why(words, record)),
             (words("names"), number(record.names)),
             (words("prefixes"), number(record.prefixes)),
-            (words("next expiry"), str(record.changes_on or "")),
+            (words("next expiry"), str(record.next_expiry or "")),
         ]),
         _changes(words, record, steps, problem),
         section(words("Sources"), table(heads, sources, numbers="123")),

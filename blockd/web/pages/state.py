@@ -76,7 +76,7 @@ def _in_force(words: Words, standing: Standing) -> Markup | None:
                 (words("in force since"), time(record.committed)),
                 (words("holds"), content),
                 (words("from"), ", ".join(source.path for source in record.sources)),
-                (words("next expiry"), str(record.changes_on or words("none"))),
+                (words("next expiry"), str(record.next_expiry or words("none"))),
                 (words("refused since"), str(since)[:19].replace("T", " ") if since else None),
                 (words("last refused"), _mended(words, standing.of("compiler"))),
             ]

@@ -104,7 +104,7 @@ MISTAKES = [
         "[[allow]]\ndomains = ['a.example']\nreason = 'x'\ncheck_cname = true\n",
         [(4, "unknown key `check_cname`")],
     ),
-    (ONE + 'addresses = ["198.18.0.8"]\n', [(4, 'go with action = "address" alone')]),
+    (ONE + 'addresses = ["198.18.0.8"]\n', [(4, 'want action = "address"')]),
     (ONE + 'action = "address"\n', [(4, "needs `addresses`")]),
     (ONE + 'action = "address"\naddresses = []\n', [(5, "at least one")]),
     (

@@ -35,14 +35,14 @@ def test_a_cname_stands_alone_but_may_stand_twice():
 
 PLAIN = '[[platform]]\nid = "p1"\ndomains = ["a.example"]\n'
 MISTAKES = [
-    (PLAIN + 'records = ["A 198.18.0.80"]\n', [(4, 'go with action = "records" alone')]),
+    (PLAIN + 'records = ["A 198.18.0.80"]\n', [(4, 'want action = "records"')]),
     (
         PLAIN + 'action = "address"\naddresses = ["198.18.0.80"]\nrecords = ["A 198.18.0.80"]\n',
-        [(6, 'go with action = "records" alone')],
+        [(6, 'want action = "records"')],
     ),
     (
         HEAD + 'records = ["A 198.18.0.80"]\naddresses = ["198.18.0.80"]\n',
-        [(6, 'go with action = "address" alone')],
+        [(6, 'want action = "address"')],
     ),
     (HEAD, [(4, 'needs `records`; write what to answer, as in records = ["CNAME garden')]),
     (HEAD + "records = []\n", [(5, "needs at least one")]),
