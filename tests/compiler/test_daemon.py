@@ -15,7 +15,7 @@ from blockd.compiler import daemon as compiler
 from blockd.compiler.refused import MOST_ISSUES
 from blockd.config import Config, ListSection
 from blockd.errors import UnreachableError
-from blockd.policy import publish
+from blockd.policy import publish, remembered
 from blockd.policy.store import Store
 from blockd.service import control
 from tests.cli.program import RULES, WITHIN, Gateway, daemon, until
@@ -180,20 +180,6 @@ def test_the_same_cause_is_logged_once(gateway, watching):
     assert watching.log.read_text().count("nothing changed: ") == 1
 
 
-def test_that_every_change_reads_every_list_is_logged_once(gateway):
-    said = "each change reads every list anew: the same list is configured twice"
-    path = gateway.write("a.example\n", name="a.txt")
-    twice = f'[[list.source]]\npath = "{path}"\n'
-    gateway.configure(twice + twice + 'reference = "another"\n')
-    with daemon(gateway.argv("watch"), gateway.place) as running:
-        for name in "bcd":
-            gateway.write(f"{name}.example\n", name="a.txt")
-            until(lambda listed=f"{name}.example": blocked(gateway, listed))
-            running.logged(said)
-        running.end()
-        assert running.log.read_text().count(said) == 1
-
-
 def test_lists_that_come_later_are_found(gateway):
     gateway.rules.joinpath("rules.toml").unlink()
     with daemon(gateway.argv("watch"), gateway.place) as running:
@@ -299,6 +285,22 @@ async def asked(gateway, *, refused, **wanted):
         if found and bool(found["problem"]) is refused and wanted.items() <= found.items():
             return
         await asyncio.sleep(0.005)
+
+
+def test_that_every_change_reads_every_list_is_logged_once(gateway, inside, monkeypatch, caplog):
+    monkeypatch.setattr(remembered, "MOST", 0)
+
+    async def scenario():
+        for number, name in enumerate("abc", 1):
+            await comes(gateway, number)
+            gateway.write(f"{name}.example\n", name="feed.txt")
+        await comes(gateway, 4)
+
+    caplog.set_level("INFO")
+    inside(scenario)
+    said = [text for text in caplog.messages if "each change reads every list anew" in text]
+    assert [text.partition(":")[0] for text in said] == ["generation 1"]
+    assert said[0].endswith("are more than the 0 that are remembered")
 
 
 @pytest.mark.parametrize("refused", [None, "broken", RULES.replace('"listed.', '"com", "')])
